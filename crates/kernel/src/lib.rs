@@ -1,0 +1,31 @@
+//! The words all rooms of Insula share: errors and their reasons, ids, principals, tenants, sizes, secrets and
+//! the traits by which one room asks another for something without knowing it.
+//!
+//! This crate depends on no other crate of the workspace and does no input or output of its own.
+
+pub mod ability;
+pub mod auth;
+pub mod error;
+pub mod identifier;
+pub mod principal;
+pub mod probe;
+pub mod request;
+pub mod seal;
+pub mod secret;
+pub mod size;
+pub mod span;
+pub mod tenant;
+pub mod time;
+
+pub use auth::{Authenticated, Authenticator, HostTenant};
+pub use error::{Error, Reason, Result};
+pub use principal::{Group, Principal};
+pub use probe::Probe;
+pub use request::{Cause, ClientAddress, RequestId, WriteContext};
+pub use secret::Secret;
+pub use size::ByteSize;
+pub use span::Span;
+pub use tenant::{Tenant, TenantDirectory, TenantId, TenantStatus};
+
+/// A boxed future, the answer type of the traits that rooms offer each other.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

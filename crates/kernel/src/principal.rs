@@ -1,0 +1,72 @@
+//! Who a request acts as.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{Error, Reason, Result, ability::Ability};
+
+/// The user that a request acts as, with the group that decides its rights.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The user's id.
+    pub id: Uuid,
+    /// The user's number in the tenant: 1, 2, 3 …; what the JSON API calls `id` and system columns refer to.
+    pub number: i64,
+    /// The name to log in with.
+    pub username: String,
+    /// The e-mail address, where one is known.
+    pub email: Option<String>,
+    /// The name to show.
+    pub name: String,
+    /// The group as it is now.
+    pub group: Arc<Group>,
+    /// The session that the credential belongs to.
+    pub session: Uuid,
+}
+
+impl Principal {
+    /// Refuses with 403 unless the group has the ability, by listing it or by its power.
+    pub fn require(&self, ability: Ability) -> Result<()> {
+        if self.group.has(ability) {
+            return Ok(());
+        }
+        Err(Error::new(Reason::AbilityMissing, format!("This needs the ability {}", ability.name)))
+    }
+}
+
+/// A role: a power from 1 to 100, the rules of the data API and its limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The row's id.
+    pub id: i64,
+    /// The name, unique in the tenant.
+    pub name: String,
+    /// From 1, the weakest, to 100.
+    pub power: u8,
+    /// Table rules, `table:code`.
+    pub basic_rules: Vec<String>,
+    /// Column rules, `table.column:code`.
+    pub advanced_rules: Vec<String>,
+    /// Named rights beyond those that the power brings.
+    pub abilities: Vec<String>,
+    /// Rows that one select may return, where it differs from the tenant's default.
+    pub max_limit: Option<u64>,
+    /// Conditions that one query may have, where it differs from the tenant's default.
+    pub max_where_conditions: Option<u64>,
+    /// Whether batches are allowed.
+    pub allow_batch_operations: bool,
+    /// Minutes without activity after which a session ends, where it differs from the tenant's default.
+    pub session_timeout_minutes: Option<u64>,
+    /// Sessions that a user may have at once, where it differs from the tenant's default.
+    pub max_concurrent_sessions: Option<u64>,
+    /// `read-own-only`, `read-write-own` or `read-write-all`.
+    pub user_settings_access: String,
+}
+
+impl Group {
+    /// Whether the group has an ability, by listing it or by its power.
+    pub fn has(&self, ability: Ability) -> bool {
+        self.power >= ability.from_power || self.abilities.iter().any(|name| name == ability.name)
+    }
+}
