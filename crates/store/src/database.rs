@@ -1,0 +1,193 @@
+//! A tenant's database: what every feature holds.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use kernel::{BoxFuture, WriteContext};
+use sea_query::SelectStatement;
+
+use crate::{
+    Applied, Change, Ddl, Dialect, OutputColumn, Result, Row, Schema, Transaction, mariadb::Mariadb,
+    postgres::Postgres, sqlite::Sqlite,
+};
+
+/// How often a write is repeated that only met other writes.
+const ATTEMPTS: u32 = 5;
+
+/// A database of one tenant. Cloning is cheap; the last clone closes it.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    schema: ArcSwap<Schema>,
+}
+
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+    Mariadb(Mariadb),
+}
+
+/// A JSON array of rows as it goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonRows {
+    /// `[{"id":1},…]`.
+    pub bytes: Bytes,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+impl Database {
+    /// Opens it and reads its catalogue.
+    pub(crate) async fn open(engine: Engine) -> Result<Self> {
+        let schema = ArcSwap::from(read_schema(&engine).await?);
+        Ok(Self(Arc::new(Inner { engine, schema })))
+    }
+
+    /// Whether both are one and the same database.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The dialect to build statements for.
+    pub fn dialect(&self) -> Dialect {
+        match self.0.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+            Engine::Mariadb(_) => Dialect::Mariadb,
+        }
+    }
+
+    /// The schema (PostgreSQL) or database (MariaDB) that qualifies this tenant's tables.
+    pub fn qualifier(&self) -> Option<&Arc<str>> {
+        match &self.0.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(&postgres.schema),
+            Engine::Mariadb(mariadb) => Some(&mariadb.database),
+        }
+    }
+
+    /// Builder of table definitions and of references to Insula's own tables.
+    pub fn ddl(&self) -> Ddl {
+        Ddl::new(self.dialect(), self.qualifier().cloned())
+    }
+
+    /// The catalogue as it was last read.
+    pub fn schema(&self) -> Arc<Schema> {
+        self.0.schema.load_full()
+    }
+
+    /// Reads the catalogue anew: after a migration, on reload, when a statement failed for an unknown name.
+    pub async fn refresh_schema(&self) -> Result<()> {
+        self.0.schema.store(read_schema(&self.0.engine).await?);
+        Ok(())
+    }
+
+    /// Reads rows as JSON bytes, straight from the driver.
+    pub async fn read_json(&self, select: &SelectStatement, columns: &Arc<[OutputColumn]>) -> Result<JsonRows> {
+        let statement = self.dialect().select(select);
+        let (bytes, rows) = match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_json(statement, Arc::clone(columns)).await?,
+            Engine::Postgres(postgres) => postgres.read_json(&statement, columns).await?,
+            Engine::Mariadb(mariadb) => mariadb.read_json(&statement, columns).await?,
+        };
+        Ok(JsonRows { bytes: bytes.into(), rows })
+    }
+
+    /// Reads rows for the server's own use.
+    pub async fn read(&self, select: &SelectStatement) -> Result<Vec<Row>> {
+        let statement = self.dialect().select(select);
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(statement).await,
+            Engine::Postgres(postgres) => postgres.read(&statement).await,
+            Engine::Mariadb(mariadb) => mariadb.read(&statement).await,
+        }
+    }
+
+    /// Does one change durably; it is committed with whatever other writes wait at that moment.
+    pub async fn write(&self, context: &WriteContext, change: Change) -> Result<Applied> {
+        if let (Engine::Postgres(postgres), Change::Insert(insert)) = (&self.0.engine, &change)
+            && insert.guard.is_none()
+        {
+            return postgres.insert_pipelined(context, insert).await;
+        }
+        let change = Arc::new(change);
+        self.transaction(context, move |transaction| {
+            let change = Arc::clone(&change);
+            Box::pin(async move { transaction.apply(&change).await })
+        })
+        .await
+    }
+
+    /// Runs work that must look before it leaps, as one transaction. An error undoes everything.
+    ///
+    /// The work may be run again, up to five times, where the database says that concurrent writes collided; it
+    /// must await nothing but its transaction.
+    pub async fn transaction<T, F>(&self, context: &WriteContext, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        let work = Arc::new(work);
+        for _ in 1..ATTEMPTS {
+            match self.attempt(context, &work).await {
+                Err(error) if error.is_transient() => tracing::debug!(%error, "a write is repeated"),
+                other => return other,
+            }
+        }
+        self.attempt(context, &work).await
+    }
+
+    async fn attempt<T, F>(&self, context: &WriteContext, work: &Arc<F>) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => {
+                let work = Arc::clone(work);
+                sqlite.transaction(context.clone(), move |transaction| pollster::block_on(work(transaction))).await
+            }
+            Engine::Postgres(postgres) => postgres.transaction(context, work.as_ref()).await,
+            Engine::Mariadb(mariadb) => mariadb.transaction(context, work.as_ref()).await,
+        }
+    }
+
+    /// The smallest sign of life.
+    pub async fn probe(&self) -> Result<()> {
+        self.script_value("SELECT 1").await.map(drop)
+    }
+
+    /// Runs SQL text of the operator or of the server itself, several statements at once, in this tenant's schema.
+    /// Atomic where the database can undo definitions: not on MariaDB.
+    pub(crate) async fn script(&self, sql: String) -> Result<()> {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => {
+                let run = move |transaction: &mut Transaction<'_>| crate::sqlite::statement::script(transaction, &sql);
+                sqlite.transaction(WriteContext::system(), run).await
+            }
+            Engine::Postgres(postgres) => postgres.script(&sql).await,
+            Engine::Mariadb(mariadb) => mariadb.script(&sql).await,
+        }
+    }
+
+    async fn script_value(&self, sql: &'static str) -> Result<Vec<Row>> {
+        let statement = crate::Statement::fixed(sql);
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(statement).await,
+            Engine::Postgres(postgres) => postgres.read(&statement).await,
+            Engine::Mariadb(mariadb) => mariadb.read(&statement).await,
+        }
+    }
+}
+
+async fn read_schema(engine: &Engine) -> Result<Arc<Schema>> {
+    let schema = match engine {
+        Engine::Sqlite(sqlite) => sqlite.read_schema().await?,
+        Engine::Postgres(postgres) => postgres.read_schema().await?,
+        Engine::Mariadb(mariadb) => mariadb.read_schema().await?,
+    };
+    Ok(Arc::new(schema))
+}

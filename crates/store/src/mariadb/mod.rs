@@ -1,0 +1,190 @@
+//! MariaDB: one pool a server, shared by all tenants that have a database on it.
+
+mod decode;
+mod error;
+
+use std::sync::Arc;
+
+use kernel::{BoxFuture, WriteContext};
+use mysql_async::{Conn, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, prelude::Queryable};
+
+use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, schema, transaction};
+
+pub(crate) use error::map as map_error;
+
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
+/// What every connection agrees on: UTC, no silent cutting of values, and the isolation PostgreSQL has.
+const SETUP: [&str; 3] = [
+    "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+    "SET NAMES utf8mb4",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+/// A tenant's database on a MariaDB server.
+pub(crate) struct Mariadb {
+    pool: Pool,
+    pub(crate) database: Arc<str>,
+}
+
+/// Makes the pool of a server. It connects when it is first used.
+pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
+    let opts = Opts::from_url(url).map_err(|error| Error::Unavailable(error.into()))?;
+    let constraints = PoolConstraints::new(0, connections).unwrap_or_default();
+    let opts = OptsBuilder::from_opts(opts)
+        .stmt_cache_size(STATEMENTS)
+        .client_found_rows(true)
+        .setup(SETUP.to_vec())
+        .pool_opts(PoolOpts::default().with_constraints(constraints).with_reset_connection(false));
+    Ok(Pool::new(opts))
+}
+
+impl Mariadb {
+    /// Takes a database of a server; makes it where that is asked for, with text compared by code points.
+    pub(crate) async fn open(pool: Pool, database: &str, create: bool) -> Result<Self> {
+        let mut connection = pool.get_conn().await.map_err(map_error)?;
+        if create {
+            let sql = format!(
+                "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+                quoted(database)
+            );
+            connection.query_drop(sql).await.map_err(map_error)?;
+        }
+        Ok(Self { pool, database: database.into() })
+    }
+
+    /// Removes a database with all that is in it.
+    pub(crate) async fn destroy(pool: &Pool, database: &str) -> Result<()> {
+        let mut connection = pool.get_conn().await.map_err(map_error)?;
+        connection.query_drop(format!("DROP DATABASE IF EXISTS {}", quoted(database))).await.map_err(map_error)
+    }
+
+    async fn connection(&self) -> Result<Conn> {
+        self.pool.get_conn().await.map_err(map_error)
+    }
+
+    pub(crate) async fn read_json(&self, statement: &Statement, columns: &[OutputColumn]) -> Result<(Vec<u8>, u64)> {
+        let mut out = Vec::with_capacity(256);
+        let rows = json(&mut self.connection().await?, statement, columns, &mut out).await?;
+        Ok((out, rows))
+    }
+
+    pub(crate) async fn read(&self, statement: &Statement) -> Result<Vec<Row>> {
+        rows(&mut self.connection().await?, statement).await
+    }
+
+    pub(crate) async fn read_schema(&self) -> Result<Schema> {
+        schema::mariadb::read(&mut self.connection().await?, &self.database).await
+    }
+
+    /// Runs work between begin and commit; dropped or failed, it is rolled back.
+    pub(crate) async fn transaction<T, F>(&self, context: &WriteContext, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>>,
+    {
+        let mut guard = RollbackOnDrop(Some(self.connection().await?));
+        let connection = guard.connection();
+        let user = context.user.map_or(mysql_async::Value::NULL, mysql_async::Value::from);
+        let request = context.request.map(|id| id.to_string());
+        connection.exec_drop("SET @current_user_id = ?, @request_id = ?", (user, request)).await.map_err(map_error)?;
+        connection.query_drop("START TRANSACTION").await.map_err(map_error)?;
+        let value = {
+            let connection = transaction::Connection::Mariadb(connection);
+            work(&mut Transaction { connection, context }).await?
+        };
+        guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
+        guard.0.take();
+        Ok(value)
+    }
+
+    /// Runs SQL text with this database as the place of unqualified names. Definitions commit one by one here.
+    pub(crate) async fn script(&self, sql: &str) -> Result<()> {
+        // The chosen database is a state of the connection, so that it must not return to the pool.
+        let connection = self.connection().await?;
+        let mut connection = Conn::new(connection.opts().clone()).await.map_err(map_error)?;
+        connection.query_drop(format!("USE {}", quoted(&self.database))).await.map_err(map_error)?;
+        let outcome = connection.query_drop(sql).await.map_err(map_error);
+        connection.disconnect().await.map_err(map_error)?;
+        outcome
+    }
+}
+
+/// A connection inside a transaction. Unless the work finished, it is rolled back before the pool has it again.
+struct RollbackOnDrop(Option<Conn>);
+
+impl RollbackOnDrop {
+    #[expect(clippy::unwrap_used, reason = "only drop and the commit take the connection, and both end this value")]
+    fn connection(&mut self) -> &mut Conn {
+        self.0.as_mut().unwrap()
+    }
+}
+
+impl Drop for RollbackOnDrop {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            tokio::spawn(async move {
+                if connection.query_drop("ROLLBACK").await.is_err() {
+                    let _ = connection.disconnect().await;
+                }
+            });
+        }
+    }
+}
+
+fn parameters(statement: &Statement) -> Params {
+    match statement.values.as_slice() {
+        [] => Params::Empty,
+        values => Params::Positional(values.iter().map(bind::mariadb).collect()),
+    }
+}
+
+/// Runs a statement without an answer and tells how many rows it touched.
+pub(crate) async fn execute(connection: &mut Conn, statement: &Statement) -> Result<u64> {
+    if statement.values.is_empty() {
+        connection.query_drop(&statement.sql).await.map_err(map_error)?;
+    } else {
+        connection.exec_drop(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+    }
+    Ok(connection.affected_rows())
+}
+
+/// Reads rows for the server's own use.
+pub(crate) async fn rows(connection: &mut Conn, statement: &Statement) -> Result<Vec<Row>> {
+    let mut result = connection.exec_iter(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+    let mut found = Vec::new();
+    while let Some(row) = result.next().await.map_err(map_error)? {
+        found.push(decode::row(row));
+    }
+    Ok(found)
+}
+
+/// Writes rows as a JSON array as they arrive.
+pub(crate) async fn json(
+    connection: &mut Conn,
+    statement: &Statement,
+    columns: &[OutputColumn],
+    out: &mut Vec<u8>,
+) -> Result<u64> {
+    let mut result = connection.exec_iter(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+    let mut count = 0;
+    out.push(b'[');
+    while let Some(row) = result.next().await.map_err(map_error)? {
+        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&column.label);
+            decode::write(out, &column.kind, row.as_ref(index));
+        }
+        out.push(b'}');
+        count += 1;
+    }
+    out.push(b']');
+    Ok(count)
+}
+
+/// A name quoted for SQL text.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}

@@ -1,0 +1,238 @@
+//! PostgreSQL: one pool a server, shared by all tenants that have a schema on it.
+
+mod decode;
+mod error;
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use futures_util::{TryStreamExt, future, pin_mut};
+use kernel::{BoxFuture, WriteContext};
+use tokio_postgres::{NoTls, RowStream};
+
+use crate::{
+    Applied, Error, Insert, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, change, schema,
+    transaction,
+};
+
+pub(crate) use error::map as map_error;
+
+/// A connection from the pool with its prepared statements.
+pub(crate) type Client = Object;
+
+/// Prepared statements that a connection keeps before it forgets them all.
+const STATEMENTS: usize = 1_024;
+const CONTEXT: &str = "SELECT set_config('app.current_user_id', $1, true), set_config('app.request_id', $2, true)";
+
+/// A tenant's schema on a PostgreSQL server.
+pub(crate) struct Postgres {
+    pool: Pool,
+    pub(crate) schema: Arc<str>,
+    /// Whether text order of the database differs from the order by code points.
+    foreign_collation: bool,
+}
+
+/// Makes the pool of a server. It connects when it is first used.
+pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
+    let config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(Box::new(error)))?;
+    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    Pool::builder(manager).max_size(connections).build().map_err(|error| Error::Unavailable(error.into()))
+}
+
+impl Postgres {
+    /// Takes a schema of a server; makes it where that is asked for.
+    pub(crate) async fn open(pool: Pool, schema: &str, create: bool) -> Result<Self> {
+        let client = pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        if create {
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema));
+            client.batch_execute(&sql).await.map_err(map_error)?;
+        }
+        let foreign_collation = schema::postgres::has_foreign_collation(&client).await?;
+        Ok(Self { pool, schema: schema.into(), foreign_collation })
+    }
+
+    /// Removes a schema with all that is in it.
+    pub(crate) async fn destroy(pool: &Pool, schema: &str) -> Result<()> {
+        let client = pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema));
+        client.batch_execute(&sql).await.map_err(map_error)
+    }
+
+    async fn client(&self) -> Result<Client> {
+        let client = self.pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        if client.statement_cache.size() > STATEMENTS {
+            client.statement_cache.clear();
+        }
+        Ok(client)
+    }
+
+    pub(crate) async fn read_json(&self, statement: &Statement, columns: &[OutputColumn]) -> Result<(Vec<u8>, u64)> {
+        let client = self.client().await?;
+        let mut out = Vec::with_capacity(256);
+        let rows = json(&client, statement, columns, &mut out).await?;
+        Ok((out, rows))
+    }
+
+    pub(crate) async fn read(&self, statement: &Statement) -> Result<Vec<Row>> {
+        rows(&self.client().await?, statement).await
+    }
+
+    pub(crate) async fn read_schema(&self) -> Result<Schema> {
+        schema::postgres::read(&self.client().await?, &self.schema, self.foreign_collation).await
+    }
+
+    /// An insert that needs no second look: begin, context, statement and commit travel together.
+    pub(crate) async fn insert_pipelined(&self, context: &WriteContext, insert: &Insert) -> Result<Applied> {
+        let client = self.client().await?;
+        let statement = change::insert_statement(insert)?;
+        let prepared = prepare(&client, &statement.sql).await?;
+        let set = prepare(&client, CONTEXT).await?;
+        let work = async {
+            let begin = client.batch_execute("BEGIN");
+            let context = set_context(&client, &set, context);
+            let write = fetch_prepared(&client, &prepared, &statement);
+            let commit = client.batch_execute("COMMIT");
+            // Polled in this order for the first time, and so sent in this order.
+            future::join4(begin, context, write, commit).await
+        };
+        let (begun, set, written, committed) = work.await;
+        begun.map_err(map_error)?;
+        set?;
+        let keys: Vec<_> = written?.into_iter().map(|Row(values)| values).collect();
+        committed.map_err(map_error)?;
+        let has_key = !insert.table.key.is_empty();
+        Ok(Applied { rows: insert.rows.len() as u64, keys: if has_key { keys } else { Vec::new() } })
+    }
+
+    /// Runs work between begin and commit; dropped or failed, it is rolled back.
+    pub(crate) async fn transaction<T, F>(&self, context: &WriteContext, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>>,
+    {
+        let client = self.client().await?;
+        let set = prepare(&client, CONTEXT).await?;
+        let guard = RollbackOnDrop::new(client);
+        let (begun, set) =
+            future::join(guard.client().batch_execute("BEGIN"), set_context(guard.client(), &set, context)).await;
+        begun.map_err(map_error)?;
+        set?;
+        let connection = transaction::Connection::Postgres(guard.client());
+        let value = work(&mut Transaction { connection, context }).await?;
+        guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
+        guard.finished();
+        Ok(value)
+    }
+
+    /// Runs SQL text as one transaction with this schema as the place of unqualified names.
+    pub(crate) async fn script(&self, sql: &str) -> Result<()> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(map_error)?;
+        let path = format!("SET LOCAL search_path TO {}", quoted(&self.schema));
+        transaction.batch_execute(&path).await.map_err(map_error)?;
+        transaction.batch_execute(sql).await.map_err(map_error)?;
+        transaction.commit().await.map_err(map_error)
+    }
+}
+
+/// A connection inside a transaction. Unless the work finished, it leaves the pool, and the server rolls back.
+struct RollbackOnDrop(Option<Client>);
+
+impl RollbackOnDrop {
+    fn new(client: Client) -> Self {
+        Self(Some(client))
+    }
+
+    #[expect(clippy::unwrap_used, reason = "only drop and finished take the client, and both end this value")]
+    fn client(&self) -> &Client {
+        self.0.as_ref().unwrap()
+    }
+
+    fn finished(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for RollbackOnDrop {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            tokio::spawn(async move {
+                if client.batch_execute("ROLLBACK").await.is_err() {
+                    drop(Object::take(client));
+                }
+            });
+        }
+    }
+}
+
+async fn set_context(client: &Client, prepared: &tokio_postgres::Statement, context: &WriteContext) -> Result<()> {
+    let user = context.user.map(|number| number.to_string()).unwrap_or_default();
+    let request = context.request.map(|id| id.to_string()).unwrap_or_default();
+    client.query(prepared, &[&user, &request]).await.map(drop).map_err(map_error)
+}
+
+async fn prepare(client: &Client, sql: &str) -> Result<tokio_postgres::Statement> {
+    client.prepare_cached(sql).await.map_err(map_error)
+}
+
+async fn query(client: &Client, prepared: &tokio_postgres::Statement, statement: &Statement) -> Result<RowStream> {
+    let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();
+    client.query_raw(prepared, values.iter()).await.map_err(map_error)
+}
+
+async fn fetch_prepared(
+    client: &Client,
+    prepared: &tokio_postgres::Statement,
+    statement: &Statement,
+) -> Result<Vec<Row>> {
+    let stream = query(client, prepared, statement).await?;
+    stream.map_err(map_error).and_then(|row| future::ready(decode::row(&row))).try_collect().await
+}
+
+/// Runs a statement without an answer and tells how many rows it touched.
+pub(crate) async fn execute(client: &Client, statement: &Statement) -> Result<u64> {
+    if statement.values.is_empty() {
+        return client.execute(&statement.sql, &[]).await.map_err(map_error);
+    }
+    let prepared = prepare(client, &statement.sql).await?;
+    let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();
+    client.execute_raw(&prepared, values.iter()).await.map_err(map_error)
+}
+
+/// Reads rows for the server's own use.
+pub(crate) async fn rows(client: &Client, statement: &Statement) -> Result<Vec<Row>> {
+    let prepared = prepare(client, &statement.sql).await?;
+    fetch_prepared(client, &prepared, statement).await
+}
+
+/// Writes rows as a JSON array as they arrive.
+pub(crate) async fn json(
+    client: &Client,
+    statement: &Statement,
+    columns: &[OutputColumn],
+    out: &mut Vec<u8>,
+) -> Result<u64> {
+    let prepared = prepare(client, &statement.sql).await?;
+    let stream = query(client, &prepared, statement).await?;
+    pin_mut!(stream);
+    let mut count = 0;
+    out.push(b'[');
+    while let Some(row) = stream.try_next().await.map_err(map_error)? {
+        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&column.label);
+            decode::write(out, &column.kind, &row, index)?;
+        }
+        out.push(b'}');
+        count += 1;
+    }
+    out.push(b']');
+    Ok(count)
+}
+
+/// A name quoted for SQL text.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,168 @@
+//! The catalogue of a tenant's database, as the store and its callers see it.
+
+pub(crate) mod mariadb;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use std::{collections::HashMap, sync::Arc};
+
+use sea_query::{Alias, Expr, IntoIden, IntoTableRef, TableRef};
+
+use crate::{Dialect, Kind};
+
+/// All tables and views of a database.
+#[derive(Debug, Default)]
+pub struct Schema {
+    tables: HashMap<String, Arc<Table>>,
+}
+
+/// A table or a view.
+#[derive(Debug)]
+pub struct Table {
+    /// The name as the catalogue spells it.
+    pub name: String,
+    /// The schema (PostgreSQL) or database (MariaDB) that every statement names before the table.
+    pub qualifier: Option<Arc<str>>,
+    /// Whether it is a view, which can only be read.
+    pub view: bool,
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// Positions of the columns of the primary key, or of a unique key over columns that are never null.
+    pub key: Vec<usize>,
+    /// Unique keys, by the name that the database reports when one is violated.
+    pub unique: HashMap<String, Vec<String>>,
+    /// The dialect of the database it is in.
+    pub dialect: Dialect,
+    by_name: HashMap<String, usize>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The name as the catalogue spells it.
+    pub name: Arc<str>,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// Whether the database fills it in when an insert does not.
+    pub has_default: bool,
+    /// Whether the database computes it, so that it cannot be written.
+    pub generated: bool,
+    /// Whether it must be read as text because the driver cannot decode it.
+    pub read_as_text: bool,
+    /// Whether text order here differs from the order by code points that the other databases have.
+    pub foreign_collation: bool,
+}
+
+/// A column of an answer: its name in JSON and how to write its values.
+#[derive(Debug, Clone)]
+pub struct OutputColumn {
+    /// `"name":`, ready to be written.
+    pub(crate) label: Arc<[u8]>,
+    pub(crate) kind: Kind,
+}
+
+impl OutputColumn {
+    /// A column that appears under a name of its own.
+    pub fn new(name: &str, kind: Kind) -> Self {
+        let mut label = Vec::new();
+        crate::cell::json(&mut label, name);
+        label.push(b':');
+        Self { label: label.into(), kind }
+    }
+}
+
+impl Schema {
+    pub(crate) fn new(tables: impl IntoIterator<Item = Table>) -> Self {
+        Self { tables: tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect() }
+    }
+
+    /// A table by its exact name.
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(name)
+    }
+
+    /// All tables, in no order.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+}
+
+impl Table {
+    pub(crate) fn new(name: String, qualifier: Option<Arc<str>>, dialect: Dialect, view: bool) -> Self {
+        Self {
+            name,
+            qualifier,
+            view,
+            columns: Vec::new(),
+            key: Vec::new(),
+            unique: HashMap::new(),
+            dialect,
+            by_name: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, column: Column) {
+        self.by_name.insert(column.name.to_string(), self.columns.len());
+        self.columns.push(column);
+    }
+
+    /// Takes a unique key; the first whose columns are never null stands in where there is no primary key.
+    pub(crate) fn add_unique(&mut self, name: String, columns: Vec<String>) {
+        let positions: Option<Vec<usize>> = columns.iter().map(|column| self.position(column)).collect();
+        if let Some(positions) = positions
+            && self.key.is_empty()
+            && positions.iter().all(|position| !self.columns[*position].nullable)
+        {
+            self.key = positions;
+        }
+        self.unique.insert(name, columns);
+    }
+
+    /// Whether it is one of Insula's own tables, which no wildcard rule reaches.
+    pub fn is_system(&self) -> bool {
+        self.name.starts_with('_')
+    }
+
+    /// The position of a column.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.by_name.get(column).copied()
+    }
+
+    /// A column by its exact name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.position(name).map(|position| &self.columns[position])
+    }
+
+    /// The table in a FROM clause, with its qualifier.
+    pub fn reference(&self) -> TableRef {
+        qualified(self.qualifier.as_deref(), &self.name)
+    }
+
+    /// A column in an expression, told apart by the table's name or by an alias that was given to it.
+    pub fn col(&self, alias: Option<&str>, position: usize) -> Expr {
+        let table = Alias::new(alias.unwrap_or(&self.name)).into_iden();
+        Expr::col((table, Alias::new(&*self.columns[position].name)))
+    }
+
+    /// The columns of the key in expressions.
+    pub fn key_columns(&self) -> Vec<Expr> {
+        self.key.iter().map(|position| self.col(None, *position)).collect()
+    }
+}
+
+impl Column {
+    /// The column as an answer has it.
+    pub fn output(&self, label: &str) -> OutputColumn {
+        OutputColumn::new(label, self.kind.clone())
+    }
+}
+
+/// A table's name with the schema or database it is in.
+pub(crate) fn qualified(qualifier: Option<&str>, name: &str) -> TableRef {
+    match qualifier {
+        Some(qualifier) => (Alias::new(qualifier), Alias::new(name)).into_table_ref(),
+        None => Alias::new(name).into_table_ref(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Reads the catalogue of an SQLite database.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rusqlite::Connection;
+
+use crate::{Column, Dialect, Kind, Schema, Table};
+
+const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+const COLUMNS: &str = "SELECT m.name, c.name, c.type, c.\"notnull\", c.dflt_value IS NOT NULL, c.pk, c.hidden \
+    FROM pragma_table_list m JOIN pragma_table_xinfo(m.name) c \
+    WHERE m.schema = 'main' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden <> 1 ORDER BY m.name, c.cid";
+const UNIQUE: &str = "SELECT m.name, i.name, x.name \
+    FROM pragma_table_list m JOIN pragma_index_list(m.name) i JOIN pragma_index_info(i.name) x \
+    WHERE m.schema = 'main' AND i.\"unique\" AND NOT i.partial AND x.name IS NOT NULL ORDER BY m.name, i.seq, x.seqno";
+
+/// Reads all tables and views.
+pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Schema> {
+    let mut tables: HashMap<String, Table> = HashMap::new();
+    let mut statement = connection.prepare(TABLES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        tables.insert(name.clone(), Table::new(name, None, Dialect::Sqlite, row.get(1)?));
+    }
+    read_columns(connection, &mut tables)?;
+    read_unique(connection, &mut tables)?;
+    Ok(Schema::new(tables.into_values()))
+}
+
+fn read_columns(connection: &Connection, tables: &mut HashMap<String, Table>) -> rusqlite::Result<()> {
+    let mut keys: HashMap<String, Vec<(i64, usize)>> = HashMap::new();
+    let mut rowid: HashMap<String, usize> = HashMap::new();
+    let mut statement = connection.prepare(COLUMNS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let Some(table) = tables.get_mut(&name) else { continue };
+        let (declared, key): (String, i64) = (row.get(2)?, row.get(5)?);
+        let position = table.columns.len();
+        if key > 0 {
+            keys.entry(name.clone()).or_default().push((key, position));
+            if declared.eq_ignore_ascii_case("integer") {
+                rowid.insert(name.clone(), position);
+            }
+        }
+        table.push(Column {
+            name: Arc::from(row.get::<_, String>(1)?),
+            kind: kind_of(&declared),
+            nullable: !row.get::<_, bool>(3)? && key == 0,
+            has_default: row.get(4)?,
+            generated: row.get::<_, i64>(6)? > 1,
+            read_as_text: false,
+            foreign_collation: false,
+        });
+    }
+    for (name, mut key) in keys {
+        let Some(table) = tables.get_mut(&name) else { continue };
+        key.sort_unstable();
+        // A single key column of type INTEGER is the row id, which SQLite fills in.
+        if let (1, Some(position)) = (key.len(), rowid.get(&name)) {
+            table.columns[*position].has_default = true;
+        }
+        table.key = key.into_iter().map(|(_, position)| position).collect();
+    }
+    Ok(())
+}
+
+fn read_unique(connection: &Connection, tables: &mut HashMap<String, Table>) -> rusqlite::Result<()> {
+    let mut keys: Vec<(String, String, Vec<String>)> = Vec::new();
+    let mut statement = connection.prepare(UNIQUE)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (table, index, column): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match keys.last_mut() {
+            Some(last) if last.0 == table && last.1 == index => last.2.push(column),
+            _ => keys.push((table, index, vec![column])),
+        }
+    }
+    for (table, index, columns) in keys {
+        if let Some(table) = tables.get_mut(&table) {
+            table.add_unique(index, columns);
+        }
+    }
+    Ok(())
+}
+
+/// The kind of a declared type. SQLite keeps whatever text was declared, so that the same words as elsewhere work.
+fn kind_of(declared: &str) -> Kind {
+    let lower = declared.to_ascii_lowercase();
+    let (word, arguments) = lower.split_once('(').unwrap_or((&lower, ""));
+    let mut sizes = arguments.trim_end_matches(')').split(',').map(|size| size.trim().parse::<u32>().ok());
+    let (first, second) = (sizes.next().flatten(), sizes.next().flatten());
+    match word.trim() {
+        "boolean" | "bool" => Kind::Bool,
+        "tinyint" if first == Some(1) => Kind::Bool,
+        "tinyint" => Kind::Int { min: -128, max: 127 },
+        "smallint" => Kind::Int { min: i64::from(i16::MIN), max: i64::from(i16::MAX) },
+        "decimal" | "numeric" | "money" => Kind::Decimal { precision: first, scale: second.or(first.map(|_| 0)) },
+        "date" => Kind::Date,
+        "datetime" => Kind::DateTime,
+        "timestamp" | "timestamptz" | "timestamp with time zone" => Kind::Timestamp,
+        "time" => Kind::Time,
+        "json" | "jsonb" => Kind::Json,
+        "uuid" => Kind::Uuid,
+        word if word.contains("int") => Kind::BIGINT,
+        word if word.contains("char") || word.contains("text") || word.contains("clob") => Kind::Text { max: first },
+        word if word.contains("real") || word.contains("floa") || word.contains("doub") => Kind::Float,
+        word if word.contains("blob") || word.contains("binary") => Kind::Bytes,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kind_of, read};
+    use crate::Kind;
+    use rusqlite::Connection;
+
+    #[test]
+    fn declared_types_have_their_kinds() {
+        assert_eq!(kind_of("INTEGER"), Kind::BIGINT);
+        assert_eq!(kind_of("TINYINT(1)"), Kind::Bool);
+        assert_eq!(kind_of("DECIMAL(10,2)"), Kind::Decimal { precision: Some(10), scale: Some(2) });
+        assert_eq!(kind_of("varchar(20)"), Kind::Text { max: Some(20) });
+        assert_eq!(kind_of("TIMESTAMP"), Kind::Timestamp);
+        assert_eq!(kind_of(""), Kind::Other);
+    }
+
+    #[test]
+    fn keys_defaults_and_generated_columns_are_seen() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT NOT NULL DEFAULT 'x', l INT AS (length(n)) STORED);
+                 CREATE TABLE b (x TEXT, y TEXT, z INT, PRIMARY KEY (y, x)); CREATE UNIQUE INDEX bz ON b (z);
+                 CREATE TABLE c (code TEXT NOT NULL UNIQUE); CREATE VIEW v AS SELECT n FROM a;",
+            )
+            .unwrap();
+        let schema = read(&connection).unwrap();
+        let table = |name: &str| schema.table(name).unwrap();
+        assert!(table("a").columns[0].has_default && table("a").columns[1].has_default);
+        assert!(table("a").columns[2].generated);
+        assert_eq!((table("b").key.clone(), table("c").key.clone()), (vec![1, 0], vec![0]));
+        assert_eq!(table("b").unique["bz"], ["z"]);
+        assert!(table("v").view && table("v").key.is_empty());
+        assert!(schema.table("sqlite_schema").is_none());
+    }
+}

@@ -1,0 +1,84 @@
+//! SQLite, embedded: readers on every thread, one writer that commits in groups.
+
+mod connection;
+mod error;
+mod readers;
+pub(crate) mod statement;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use kernel::WriteContext;
+
+use self::{readers::Readers, writer::Writer};
+use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction};
+
+pub(crate) use error::map as map_error;
+
+/// How SQLite databases are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqliteConfig {
+    /// `true`: an acknowledged write survives a loss of power (`synchronous=FULL`). `false`: it survives a killed
+    /// process alone (`NORMAL`).
+    pub durable: bool,
+    /// Connections for reading that one open tenant may have.
+    pub readers: usize,
+    /// Seconds after which a read is cancelled.
+    pub read_timeout_seconds: u64,
+}
+
+impl Default for SqliteConfig {
+    fn default() -> Self {
+        Self { durable: true, readers: 4, read_timeout_seconds: 10 }
+    }
+}
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    readers: Arc<Readers>,
+    writer: Arc<Writer>,
+}
+
+impl Sqlite {
+    /// Opens the file and makes it where it is missing.
+    pub(crate) async fn open(path: &Path, config: SqliteConfig) -> Result<Self> {
+        let path = path.to_owned();
+        let open = move || -> Result<Self> {
+            let writer = connection::writer(&path, config).map_err(map_error)?;
+            Ok(Self { readers: Arc::new(Readers::new(path, config)), writer: Arc::new(Writer::new(writer)) })
+        };
+        blocking(open).await
+    }
+
+    pub(crate) async fn read_json(&self, statement: Statement, columns: Arc<[OutputColumn]>) -> Result<(Vec<u8>, u64)> {
+        let read = move |connection: &rusqlite::Connection| {
+            let mut out = Vec::with_capacity(256);
+            let rows = statement::json(connection, &statement, &columns, &mut out)?;
+            Ok((out, rows))
+        };
+        self.readers.run(read).await
+    }
+
+    pub(crate) async fn read(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.readers.run(move |connection| statement::rows(connection, &statement)).await
+    }
+
+    pub(crate) async fn read_schema(&self) -> Result<Schema> {
+        self.readers.run(|connection| crate::schema::sqlite::read(connection).map_err(map_error)).await
+    }
+
+    /// Runs work in the next group that is committed.
+    pub(crate) async fn transaction<T, F>(&self, context: WriteContext, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.submit(context, work).await
+    }
+}
+
+/// Runs work that blocks on the runtime's threads for that.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| crate::Error::Driver(error.into()))?
+}

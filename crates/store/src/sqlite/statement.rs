@@ -1,0 +1,97 @@
+//! Runs statements on an SQLite connection.
+
+use rusqlite::{CachedStatement, Connection, types::ValueRef};
+
+use super::map_error;
+use crate::{
+    OutputColumn, Result, Row, Statement, Transaction, Value, bind,
+    cell::{self, Cell},
+    transaction,
+};
+
+/// Prepares, or takes from the connection's cache, and binds.
+fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<CachedStatement<'c>> {
+    let mut prepared = connection.prepare_cached(&statement.sql).map_err(map_error)?;
+    for (index, value) in statement.values.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, bind::Sqlite(value)).map_err(map_error)?;
+    }
+    Ok(prepared)
+}
+
+/// Runs a statement without an answer and tells how many rows it touched.
+pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<u64> {
+    let rows = prepare(connection, statement)?.raw_execute().map_err(map_error)?;
+    Ok(rows as u64)
+}
+
+/// Reads rows for the server's own use.
+pub(crate) fn rows(connection: &Connection, statement: &Statement) -> Result<Vec<Row>> {
+    let mut prepared = prepare(connection, statement)?;
+    let width = prepared.column_count();
+    let mut rows = prepared.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(map_error)? {
+        let values = (0..width).map(|index| row.get_ref(index).map(owned)).collect::<Result<_, _>>();
+        found.push(Row(values.map_err(map_error)?));
+    }
+    Ok(found)
+}
+
+fn owned(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Real(number) => Value::Float(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+    }
+}
+
+/// Writes rows as a JSON array, straight from SQLite's memory.
+pub(crate) fn json(
+    connection: &Connection,
+    statement: &Statement,
+    columns: &[OutputColumn],
+    out: &mut Vec<u8>,
+) -> Result<u64> {
+    let mut prepared = prepare(connection, statement)?;
+    let mut rows = prepared.raw_query();
+    let mut count = 0;
+    out.push(b'[');
+    while let Some(row) = rows.next().map_err(map_error)? {
+        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&column.label);
+            write_value(out, column, row.get_ref(index).map_err(map_error)?);
+        }
+        out.push(b'}');
+        count += 1;
+    }
+    out.push(b']');
+    Ok(count)
+}
+
+fn write_value(out: &mut Vec<u8>, column: &OutputColumn, value: ValueRef<'_>) {
+    let cell = match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Int(number),
+        ValueRef::Real(number) => Cell::Float(number),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text),
+            Err(_) => Cell::Bytes(text),
+        },
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+    };
+    cell::write(out, &column.kind, &cell);
+}
+
+/// Runs several statements of SQL text.
+pub(crate) fn script(transaction: &mut Transaction<'_>, sql: &str) -> Result<()> {
+    match &mut transaction.connection {
+        transaction::Connection::Sqlite(connection) => connection.execute_batch(sql).map_err(map_error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,147 @@
+//! Writing: one connection, and all writes that wait at a moment share one commit.
+//!
+//! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs
+//! each write in a savepoint of its own inside one transaction, commits once, and only then answers them all. While
+//! the disk syncs, the next group gathers. A tenant without writes holds no thread.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use kernel::WriteContext;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::map_error;
+use crate::{Error, Result, Transaction, transaction};
+
+/// Writes that share one commit at the most.
+const GROUP: usize = 256;
+
+/// The writing side of one database.
+pub(super) struct Writer {
+    connection: Mutex<Connection>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Job>,
+    /// Whether a thread is at work on this queue.
+    running: bool,
+}
+
+/// Runs on the writing connection; is told the error instead where no transaction could begin.
+type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Finished + Send>;
+
+/// A write that has run but is not committed.
+struct Finished {
+    /// Whether its savepoint is kept.
+    keep: bool,
+    /// Tells the caller how it went, once the commit has succeeded or failed.
+    answer: Box<dyn FnOnce(Result<()>) + Send>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection: Mutex::new(connection), queue: Mutex::default() }
+    }
+
+    /// Queues a write and waits until it is on disk.
+    pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let result = connection.and_then(|connection| {
+                let connection = transaction::Connection::Sqlite(connection);
+                work(&mut Transaction { connection, context: &context })
+            });
+            let keep = result.is_ok();
+            let answer = move |committed: Result<()>| {
+                // The caller may have gone; the write stands all the same.
+                let _ = sender.send(result.and_then(|value| committed.map(|()| value)));
+            };
+            Finished { keep, answer: Box::new(answer) }
+        });
+        self.enqueue(job);
+        receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned: its work panicked".into())))
+    }
+
+    fn enqueue(self: &Arc<Self>, job: Job) {
+        let mut queue = self.queue.lock();
+        queue.waiting.push(job);
+        if !std::mem::replace(&mut queue.running, true) {
+            let writer = Arc::clone(self);
+            tokio::task::spawn_blocking(move || writer.drain());
+        }
+    }
+
+    /// Commits group after group until nothing waits.
+    fn drain(&self) {
+        let mut connection = self.connection.lock();
+        while let Some(group) = self.next_group() {
+            commit_group(&mut connection, group);
+        }
+    }
+
+    fn next_group(&self) -> Option<Vec<Job>> {
+        let mut queue = self.queue.lock();
+        if queue.waiting.is_empty() {
+            queue.running = false;
+            return None;
+        }
+        let size = queue.waiting.len().min(GROUP);
+        Some(queue.waiting.drain(..size).collect())
+    }
+}
+
+fn commit_group(connection: &mut Connection, group: Vec<Job>) {
+    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
+        return refuse(group, &error);
+    }
+    let finished: Vec<_> = group.into_iter().filter_map(|job| run_job(connection, job)).collect();
+    let committed = run(connection, "COMMIT");
+    if committed.is_err() {
+        // A failed commit may leave the transaction open; nothing of the group may linger.
+        let _ = run(connection, "ROLLBACK");
+    }
+    for Finished { answer, .. } in finished {
+        answer(committed.as_ref().copied().map_err(again));
+    }
+}
+
+/// Runs one write in its savepoint. A panic in it undoes it alone.
+fn run_job(connection: &mut Connection, job: Job) -> Option<Finished> {
+    if run(connection, "SAVEPOINT write").is_err() {
+        return None;
+    }
+    let finished = std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(connection)))).ok();
+    if !finished.as_ref().is_some_and(|finished| finished.keep) {
+        let _ = run(connection, "ROLLBACK TO write");
+    }
+    let _ = run(connection, "RELEASE write");
+    finished
+}
+
+fn refuse(group: Vec<Job>, error: &rusqlite::Error) {
+    tracing::error!(%error, writes = group.len(), "a group of writes could not begin");
+    for job in group {
+        (job(Err(again(error))).answer)(Ok(()));
+    }
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.raw_execute().map(drop)
+}
+
+/// The same error for every write of a group.
+fn again(error: &rusqlite::Error) -> Error {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, message) => {
+            map_error(rusqlite::Error::SqliteFailure(*failure, message.clone()))
+        }
+        other => Error::Driver(other.to_string().into()),
+    }
+}

@@ -1,0 +1,211 @@
+//! Where a tenant's database is, and the pools of the servers it may be on.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use parking_lot::Mutex;
+use url::Url;
+
+use super::TenantRecord;
+use crate::{
+    Database, Error, Result, SqliteConfig,
+    database::Engine,
+    mariadb::{self, Mariadb},
+    postgres::{self, Postgres},
+    sqlite::Sqlite,
+};
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    Sqlite { file: PathBuf },
+    Postgres { server: String, schema: String, create: bool },
+    Mariadb { server: String, database: String, create: bool },
+}
+
+impl Location {
+    /// The tenant's database: an adopted one, or one of its own where new tenants live.
+    pub(crate) fn choose(record: &TenantRecord, adopted: Option<&str>, home: &str) -> Result<Self> {
+        match adopted {
+            Some(url) => Self::existing(url),
+            None if home == "sqlite" => Ok(Self::Sqlite { file: record.tenant.folder.join("insula.db") }),
+            None => Self::own(home, &format!("insula_{}", record.tenant.name.replace('-', "_"))),
+        }
+    }
+
+    /// A second database for Insula's own tables. On a server they get a schema or database named after the tenant.
+    pub(crate) fn system(record: &TenantRecord, url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            return Self::existing(url);
+        }
+        Self::own(url, &format!("insula_{}_system", record.tenant.name.replace('-', "_")))
+    }
+
+    /// A schema or database with a name of its own on a server, made where it is missing.
+    pub(crate) fn own(url: &str, name: &str) -> Result<Self> {
+        let parsed = parse(url)?;
+        match parsed.scheme() {
+            "postgres" | "postgresql" => {
+                Ok(Self::Postgres { server: url.to_owned(), schema: name.to_owned(), create: true })
+            }
+            "mysql" | "mariadb" => {
+                Ok(Self::Mariadb { server: server_of(parsed), database: name.to_owned(), create: true })
+            }
+            _ => Err(unusable(url)),
+        }
+    }
+
+    /// A database that is there already: `postgres://…/db?schema=public`, `mysql://…/db`, `sqlite:///path/file.db`.
+    fn existing(url: &str) -> Result<Self> {
+        let mut parsed = parse(url)?;
+        match parsed.scheme() {
+            "sqlite" => Ok(Self::Sqlite { file: PathBuf::from(parsed.path()) }),
+            "postgres" | "postgresql" => {
+                let schema = parsed.query_pairs().find(|(key, _)| key == "schema").map(|(_, value)| value.into_owned());
+                let rest: Vec<_> = parsed.query_pairs().into_owned().filter(|(key, _)| key != "schema").collect();
+                parsed.set_query(None);
+                if !rest.is_empty() {
+                    parsed.query_pairs_mut().extend_pairs(rest);
+                }
+                let schema = schema.unwrap_or_else(|| "public".to_owned());
+                Ok(Self::Postgres { server: parsed.into(), schema, create: false })
+            }
+            "mysql" | "mariadb" => {
+                let database = parsed.path().trim_start_matches('/').to_owned();
+                if database.is_empty() {
+                    return Err(unusable(url));
+                }
+                Ok(Self::Mariadb { server: server_of(parsed), database, create: false })
+            }
+            _ => Err(unusable(url)),
+        }
+    }
+
+    /// Opens the database.
+    pub(crate) async fn open(&self, servers: &Servers, sqlite: SqliteConfig) -> Result<Database> {
+        let engine = match self {
+            Self::Sqlite { file } => Engine::Sqlite(Sqlite::open(file, sqlite).await?),
+            Self::Postgres { server, schema, create } => {
+                Engine::Postgres(Postgres::open(servers.postgres(server)?, schema, *create).await?)
+            }
+            Self::Mariadb { server, database, create } => {
+                Engine::Mariadb(Mariadb::open(servers.mariadb(server)?, database, *create).await?)
+            }
+        };
+        Database::open(engine).await
+    }
+
+    /// Removes what an interrupted creation may have left where a new tenant is about to live. Adopted databases are
+    /// never touched.
+    pub(crate) async fn wipe_leftovers(&self, servers: &Servers) -> Result<()> {
+        match self {
+            Self::Postgres { create: false, .. } | Self::Mariadb { create: false, .. } => Ok(()),
+            Self::Sqlite { file } if file.file_name().is_none_or(|name| name != "insula.db") => Ok(()),
+            _ => self.destroy(servers).await,
+        }
+    }
+
+    /// Removes the database with all that is in it.
+    pub(crate) async fn destroy(&self, servers: &Servers) -> Result<()> {
+        match self {
+            Self::Sqlite { file } => {
+                for ending in ["", "-wal", "-shm"] {
+                    let mut path = file.clone().into_os_string();
+                    path.push(ending);
+                    match std::fs::remove_file(path) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(Error::Unavailable(error.into()));
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            Self::Postgres { server, schema, .. } => Postgres::destroy(&servers.postgres(server)?, schema).await,
+            Self::Mariadb { server, database, .. } => Mariadb::destroy(&servers.mariadb(server)?, database).await,
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<Url> {
+    Url::parse(url).map_err(|_| unusable(url))
+}
+
+/// The URL itself may hold a password, so that it is not repeated.
+fn unusable(url: &str) -> Error {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let message = format!(
+        "A database URL begins with postgres://, mysql:// or sqlite:// and names a database; this one begins with {:?}",
+        scheme.chars().take(20).collect::<String>()
+    );
+    Error::Refused(kernel::Error::new(kernel::Reason::FieldInvalid, message).at("database"))
+}
+
+/// A MariaDB URL without its database, so that all tenants of the server share one pool.
+fn server_of(mut url: Url) -> String {
+    url.set_path("/");
+    // A scheme that the driver does not know by this name.
+    let text: String = url.into();
+    text.replacen("mariadb://", "mysql://", 1)
+}
+
+/// The pools of all servers in use, one a URL.
+pub(crate) struct Servers {
+    connections: usize,
+    postgres: Mutex<HashMap<String, deadpool_postgres::Pool>>,
+    mariadb: Mutex<HashMap<String, mysql_async::Pool>>,
+}
+
+impl Servers {
+    pub(crate) fn new(connections: usize) -> Self {
+        Self { connections, postgres: Mutex::default(), mariadb: Mutex::default() }
+    }
+
+    fn postgres(&self, url: &str) -> Result<deadpool_postgres::Pool> {
+        get_or_make(&self.postgres, url, |url| postgres::pool(url, self.connections))
+    }
+
+    fn mariadb(&self, url: &str) -> Result<mysql_async::Pool> {
+        get_or_make(&self.mariadb, url, |url| mariadb::pool(url, self.connections))
+    }
+}
+
+fn get_or_make<P: Clone>(
+    pools: &Mutex<HashMap<String, P>>,
+    url: &str,
+    make: impl FnOnce(&str) -> Result<P>,
+) -> Result<P> {
+    let mut pools = pools.lock();
+    if let Some(pool) = pools.get(url) {
+        return Ok(pool.clone());
+    }
+    let pool = make(url)?;
+    pools.insert(url.to_owned(), pool.clone());
+    Ok(pool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Location;
+    use proptest::prelude::*;
+
+    #[test]
+    fn urls_of_existing_databases_are_taken_apart() {
+        let location = Location::existing("postgres://u:p@h:1/db?schema=sales&sslmode=disable").unwrap();
+        let expected = "postgres://u:p@h:1/db?sslmode=disable".to_owned();
+        assert_eq!(location, Location::Postgres { server: expected, schema: "sales".into(), create: false });
+        let location = Location::existing("mariadb://u:p@h:1/shop").unwrap();
+        let expected = Location::Mariadb { server: "mysql://u:p@h:1/".into(), database: "shop".into(), create: false };
+        assert_eq!(location, expected);
+        for bad in ["", "mysql://h/", "oracle://h/x", "nothing"] {
+            assert!(Location::existing(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = Location::existing(&text);
+            let _ = Location::own(&text, "x");
+        }
+    }
+}

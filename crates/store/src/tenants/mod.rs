@@ -1,0 +1,322 @@
+//! Tenants: which there are, and their databases, opened when they are needed and closed when they are idle.
+
+mod control;
+mod location;
+mod open;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use kernel::{
+    BoxFuture, Error, Reason, Span, Tenant, TenantDirectory, TenantId, TenantStatus, WriteContext,
+    identifier::is_tenant_name, seal::SealingKey,
+};
+use moka::future::Cache;
+use uuid::Uuid;
+
+use self::{
+    control::Control,
+    location::{Location, Servers},
+};
+pub use self::{control::TenantRecord, open::OpenTenant};
+use crate::{Migration, SqliteConfig};
+
+/// How long this process believes what it read from the control database.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// Where databases are and how many are kept open.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Where new tenants live: `sqlite` for a file each in the data folder, or the URL of a PostgreSQL or MariaDB
+    /// server, where each gets a schema or a database of its own.
+    pub database: kernel::Secret,
+    /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
+    /// nodes on one server.
+    pub control: kernel::Secret,
+    /// Tenants that are kept open at once.
+    pub max_open: u64,
+    /// Time without a request after which a tenant is closed.
+    pub idle: Span,
+    /// Connections to each PostgreSQL or MariaDB server.
+    pub connections: usize,
+    /// How SQLite databases are kept.
+    pub sqlite: SqliteConfig,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            database: kernel::Secret::new("sqlite"),
+            control: kernel::Secret::new("sqlite"),
+            max_open: 500,
+            idle: Span::seconds(300),
+            connections: 16,
+            sqlite: SqliteConfig::default(),
+        }
+    }
+}
+
+/// A tenant to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewTenant {
+    /// The name: lower-case letters, digits and single hyphens.
+    pub name: String,
+    /// The domain below which its hosts are.
+    pub domain: Option<String>,
+    /// Origins of web pages that may call it.
+    pub cors_origins: Vec<String>,
+    /// The URL of a database to adopt; none for one of its own.
+    pub database: Option<String>,
+    /// The URL of a database for Insula's own tables, where they may not lie in the adopted one.
+    pub system_database: Option<String>,
+    /// Refuse with 409 `already_initialised` unless this is the first tenant.
+    pub first: bool,
+}
+
+/// All tenants of an installation.
+pub struct Tenants {
+    data: PathBuf,
+    config: StoreConfig,
+    master: SealingKey,
+    migrations: Vec<Migration>,
+    control: Control,
+    servers: Servers,
+    open: Cache<TenantId, Arc<OpenTenant>>,
+    lookups: Cache<Lookup, Option<Arc<TenantRecord>>>,
+    /// One tenant is made or removed at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// What a tenant can be found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Lookup {
+    Id(TenantId),
+    Name(String),
+    Domain(String),
+    First,
+}
+
+impl Tenants {
+    /// Opens the control database of a data folder; makes both where they are missing.
+    ///
+    /// `migrations` are the steps of all features, applied to each tenant when it is opened.
+    pub async fn start(
+        data: &Path,
+        config: StoreConfig,
+        master: SealingKey,
+        migrations: Vec<Migration>,
+    ) -> crate::Result<Arc<Self>> {
+        std::fs::create_dir_all(data.join("tenants")).map_err(|error| crate::Error::Unavailable(error.into()))?;
+        let servers = Servers::new(config.connections);
+        let control = Control::open(data, &config, &servers).await?;
+        let tenants = Self {
+            data: data.to_owned(),
+            open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
+            lookups: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED).build(),
+            changing: tokio::sync::Mutex::new(()),
+            config,
+            master,
+            migrations,
+            control,
+            servers,
+        };
+        tenants.finish_deletions().await?;
+        Ok(Arc::new(tenants))
+    }
+
+    /// Makes a tenant. `seed` fills its database before anyone can reach it, so that it is there whole or not at all.
+    ///
+    /// Errors: 400 `field_invalid`; 409 `name_taken`, `already_initialised`; 503.
+    pub async fn create<F>(&self, new: NewTenant, seed: F) -> kernel::Result<Arc<Tenant>>
+    where
+        F: for<'t> FnOnce(&'t Arc<Tenant>, &'t Arc<OpenTenant>) -> BoxFuture<'t, kernel::Result<()>>,
+    {
+        let domain = new.domain.as_deref().map(checked_domain).transpose()?;
+        if !is_tenant_name(&new.name) {
+            let message =
+                "A tenant's name is lower-case letters, digits and single hyphens, a letter first, at most 40";
+            return Err(Error::new(Reason::FieldInvalid, message).at("name"));
+        }
+        let _changing = self.changing.lock().await;
+        self.control.refuse_taken(&new, domain.as_deref()).await?;
+        let id = Uuid::now_v7();
+        let key = SealingKey::generate();
+        let record = TenantRecord::new(id, &new, domain, self.folder(&new.name), &self.master, &key)?;
+        let location = Location::choose(&record, new.database.as_deref(), self.config.database.expose())?;
+        location.wipe_leftovers(&self.servers).await?;
+        let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
+        seed(&record.tenant, &open).await?;
+        self.control.insert(&record, new.first).await?;
+        self.lookups.invalidate_all();
+        Ok(Arc::clone(&record.tenant))
+    }
+
+    /// All tenants by name.
+    pub async fn list(&self) -> kernel::Result<Vec<Arc<TenantRecord>>> {
+        Ok(self.control.list(&self.data).await?)
+    }
+
+    /// A tenant by name. Errors: 404.
+    pub async fn by_name(&self, name: &str) -> kernel::Result<Arc<TenantRecord>> {
+        let missing = || Error::new(Reason::NotFound, format!("There is no tenant {name:?}"));
+        self.look_up(Lookup::Name(name.to_owned())).await?.ok_or_else(missing)
+    }
+
+    /// Stops a tenant from answering, or lets it answer again. Other processes notice within two seconds.
+    pub async fn set_status(&self, tenant: &Tenant, status: TenantStatus) -> kernel::Result<()> {
+        self.control.set_status(tenant.id, status).await?;
+        self.lookups.invalidate_all();
+        Ok(())
+    }
+
+    /// Changes the origins of web pages that may call a tenant.
+    pub async fn set_cors_origins(&self, tenant: &Tenant, origins: &[String]) -> kernel::Result<()> {
+        self.control.set_cors_origins(tenant.id, origins).await?;
+        self.lookups.invalidate_all();
+        Ok(())
+    }
+
+    /// Removes a tenant for ever: first its key, so that nothing sealed can be read any more, then its data. An adopted
+    /// database is left alone but for Insula's own tables, which stay behind unreadable. A note of it is kept.
+    pub async fn delete(&self, record: &TenantRecord) -> kernel::Result<()> {
+        let _changing = self.changing.lock().await;
+        self.control.begin_deletion(record).await?;
+        self.lookups.invalidate_all();
+        self.open.invalidate(&record.tenant.id).await;
+        Ok(self.finish_deletion(record).await?)
+    }
+
+    /// The open tenant. Opening takes milliseconds and happens once, however many ask at the same time.
+    pub async fn open(&self, tenant: &Tenant) -> kernel::Result<Arc<OpenTenant>> {
+        if let Some(open) = self.open.get(&tenant.id).await {
+            return Ok(open);
+        }
+        let opening = async {
+            let record = self.control.find(&Lookup::Id(tenant.id), &self.data).await?;
+            let record = record.ok_or_else(|| Error::plain(Reason::NotFound))?;
+            let key = record.data_key(&self.master)?;
+            let (database, system) = record.urls(&key)?;
+            self.open_record(&record, database.as_deref(), system.as_deref(), key).await
+        };
+        self.open.try_get_with(tenant.id, opening).await.map_err(|error: Arc<Error>| {
+            let copy = Error::new(error.reason, error.message.clone());
+            Error { field: error.field.clone(), retry_after: error.retry_after, ..copy }.because(error.to_string())
+        })
+    }
+
+    /// How many tenants are open.
+    pub fn open_count(&self) -> u64 {
+        self.open.entry_count()
+    }
+
+    /// The folder of a tenant: its rules, migrations and, on SQLite, its database.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.data.join("tenants").join(name)
+    }
+
+    async fn open_record(
+        &self,
+        record: &TenantRecord,
+        database: Option<&str>,
+        system: Option<&str>,
+        key: SealingKey,
+    ) -> kernel::Result<Arc<OpenTenant>> {
+        std::fs::create_dir_all(&record.tenant.folder).map_err(Error::internal)?;
+        let location = Location::choose(record, database, self.config.database.expose())?;
+        let data = location.open(&self.servers, self.config.sqlite).await?;
+        let system = match system {
+            Some(url) => Location::system(record, url)?.open(&self.servers, self.config.sqlite).await?,
+            None => data.clone(),
+        };
+        crate::migrate(&system, &self.migrations).await?;
+        Ok(Arc::new(OpenTenant { data, system, key }))
+    }
+
+    async fn look_up(&self, lookup: Lookup) -> kernel::Result<Option<Arc<TenantRecord>>> {
+        if let Some(known) = self.lookups.get(&lookup).await {
+            return Ok(known);
+        }
+        let found = self.control.find(&lookup, &self.data).await?;
+        self.lookups.insert(lookup, found.clone()).await;
+        Ok(found)
+    }
+
+    async fn finish_deletions(&self) -> crate::Result<()> {
+        for record in self.control.deletions(&self.data).await? {
+            self.finish_deletion(&record).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_deletion(&self, record: &TenantRecord) -> crate::Result<()> {
+        if !record.adopted {
+            Location::choose(record, None, self.config.database.expose())?.destroy(&self.servers).await?;
+        }
+        match std::fs::remove_dir_all(&record.tenant.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(crate::Error::Unavailable(error.into()));
+            }
+            _ => {}
+        }
+        self.control.end_deletion(record, &WriteContext::system()).await
+    }
+}
+
+impl TenantDirectory for Tenants {
+    fn by_domain<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, kernel::Result<Option<Arc<Tenant>>>> {
+        Box::pin(async move { Ok(tenant(self.look_up(Lookup::Domain(domain.to_owned())).await?)) })
+    }
+
+    fn by_id(&self, id: TenantId) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+        Box::pin(async move { Ok(tenant(self.look_up(Lookup::Id(id)).await?)) })
+    }
+
+    fn first(&self) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+        Box::pin(async move { Ok(tenant(self.look_up(Lookup::First).await?)) })
+    }
+}
+
+fn tenant(record: Option<Arc<TenantRecord>>) -> Option<Arc<Tenant>> {
+    record.map(|record| Arc::clone(&record.tenant))
+}
+
+impl kernel::Probe for Tenants {
+    /// Asks the control database and, where it is open, the first tenant's.
+    fn probe(&self) -> BoxFuture<'_, kernel::Result<()>> {
+        Box::pin(async move {
+            self.control.database().probe().await?;
+            if let Some(first) = self.first().await?
+                && let Some(open) = self.open.get(&first.id).await
+            {
+                open.data.probe().await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A domain in lower case, as RFC 1035 section 2.3.1 has it. Errors: 400 `field_invalid`.
+fn checked_domain(domain: &str) -> kernel::Result<String> {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_address = domain.parse::<std::net::IpAddr>().is_ok();
+    if domain.len() <= 200 && domain.contains('.') && domain.split('.').all(label) && !is_address {
+        return Ok(domain);
+    }
+    Err(Error::new(Reason::FieldInvalid, "A domain is a name such as example.com").at("domain"))
+}
+
+impl std::fmt::Debug for Tenants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tenants").field("open", &self.open_count()).finish_non_exhaustive()
+    }
+}

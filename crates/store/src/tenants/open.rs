@@ -1,0 +1,22 @@
+//! A tenant whose databases are open.
+
+use kernel::seal::SealingKey;
+
+use crate::Database;
+
+/// The databases and the data key of a tenant.
+pub struct OpenTenant {
+    /// The tenant's own tables; Insula's lie beside them unless they may not.
+    pub data: Database,
+    /// Insula's tables of this tenant: the same database, or a second one.
+    pub system: Database,
+    /// Seals what must be read back.
+    pub key: SealingKey,
+}
+
+impl OpenTenant {
+    /// Whether statements can use the tenant's tables and Insula's together.
+    pub fn is_one_database(&self) -> bool {
+        self.data.is_same(&self.system)
+    }
+}

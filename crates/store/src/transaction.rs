@@ -1,0 +1,95 @@
+//! One transaction on any of the three databases: the only way to write.
+
+use kernel::WriteContext;
+use sea_query::{QueryStatementWriter, SelectStatement};
+
+use crate::{Dialect, OutputColumn, Result, Row, Statement, mariadb, postgres, sqlite};
+
+/// An open transaction. What is done with it is committed or undone as one.
+///
+/// On SQLite the work runs on the writer's thread inside a savepoint of the group that is being committed, so a
+/// transaction must await nothing but its own statements.
+pub struct Transaction<'c> {
+    pub(crate) connection: Connection<'c>,
+    /// Who writes and why.
+    pub(crate) context: &'c WriteContext,
+}
+
+/// The connection a transaction is on.
+pub(crate) enum Connection<'c> {
+    Sqlite(&'c mut rusqlite::Connection),
+    Postgres(&'c postgres::Client),
+    Mariadb(&'c mut mysql_async::Conn),
+}
+
+impl Transaction<'_> {
+    /// The dialect to build statements for.
+    pub fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+            Connection::Mariadb(_) => Dialect::Mariadb,
+        }
+    }
+
+    /// Who writes and why.
+    pub fn context(&self) -> &WriteContext {
+        self.context
+    }
+
+    /// Runs an insert, update or delete on Insula's own tables and tells how many rows it touched.
+    ///
+    /// Tables of a tenant are written by [`Self::apply`] alone.
+    pub async fn execute(&mut self, statement: &impl QueryStatementWriter) -> Result<u64> {
+        let statement = self.dialect().build(statement);
+        self.run(&statement).await
+    }
+
+    /// Reads rows for the server's own use.
+    pub async fn rows(&mut self, select: &SelectStatement) -> Result<Vec<Row>> {
+        let statement = self.dialect().select(select);
+        self.fetch(&statement).await
+    }
+
+    /// Reads rows as a JSON array, appended to `out`; tells how many.
+    pub async fn json(&mut self, select: &SelectStatement, columns: &[OutputColumn], out: &mut Vec<u8>) -> Result<u64> {
+        let statement = self.dialect().select(select);
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::statement::json(connection, &statement, columns, out),
+            Connection::Postgres(client) => postgres::json(client, &statement, columns, out).await,
+            Connection::Mariadb(connection) => mariadb::json(connection, &statement, columns, out).await,
+        }
+    }
+
+    /// Marks a point that [`Self::rollback_to_savepoint`] can return to. Savepoints here do not nest.
+    pub async fn savepoint(&mut self) -> Result<()> {
+        self.run(&Statement::fixed("SAVEPOINT item")).await.map(drop)
+    }
+
+    /// Undoes everything since the savepoint.
+    pub async fn rollback_to_savepoint(&mut self) -> Result<()> {
+        self.run(&Statement::fixed("ROLLBACK TO SAVEPOINT item")).await?;
+        self.release_savepoint().await
+    }
+
+    /// Keeps everything since the savepoint.
+    pub async fn release_savepoint(&mut self) -> Result<()> {
+        self.run(&Statement::fixed("RELEASE SAVEPOINT item")).await.map(drop)
+    }
+
+    pub(crate) async fn run(&mut self, statement: &Statement) -> Result<u64> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::statement::execute(connection, statement),
+            Connection::Postgres(client) => postgres::execute(client, statement).await,
+            Connection::Mariadb(connection) => mariadb::execute(connection, statement).await,
+        }
+    }
+
+    pub(crate) async fn fetch(&mut self, statement: &Statement) -> Result<Vec<Row>> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::statement::rows(connection, statement),
+            Connection::Postgres(client) => postgres::rows(client, statement).await,
+            Connection::Mariadb(connection) => mariadb::rows(connection, statement).await,
+        }
+    }
+}
