@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The data API: `POST /query` and the rules that decide what it may touch.
+//!
+//! A request passes three stations. [`request`] is what callers may ask, typed. [`rules`] says what the caller's
+//! group may do with each table: codes, column rules and row rules, compiled once a group. [`compile`] joins the two
+//! into statements, in which every name is known and every value bound. `service` runs them.
+
+mod batch;
+mod compile;
+mod config;
+mod explain;
+pub mod request;
+mod routes;
+pub mod rules;
+mod service;
+
+pub use config::QueryConfig;
+pub use routes::routes;
+pub use service::{Outcome, Service};
+
+/// The feature's name.
+pub const NAME: &str = "query";
+
+/// The feature keeps no tables of its own.
+pub const MIGRATIONS: &[store::Migration] = &[];

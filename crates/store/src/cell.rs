@@ -4,7 +4,7 @@ use std::io::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::Kind;
+use crate::{Kind, OutputColumn, Result};
 
 /// A value as a driver hands it over, not yet formatted.
 pub(crate) enum Cell<'a> {
@@ -15,6 +15,51 @@ pub(crate) enum Cell<'a> {
     Single(f32),
     Text(&'a str),
     Bytes(&'a [u8]),
+}
+
+/// Appends rows as objects of a JSON array, one after the other.
+pub(crate) struct Rows<'a> {
+    out: &'a mut Vec<u8>,
+    columns: &'a [OutputColumn],
+    count: u64,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn begin(out: &'a mut Vec<u8>, columns: &'a [OutputColumn]) -> Self {
+        out.push(b'[');
+        Self { out, columns, count: 0 }
+    }
+
+    /// Appends a row. `value` writes the value of a column; `flag` tells whether the number at a position is not 0.
+    pub(crate) fn push(
+        &mut self,
+        flag: impl Fn(usize) -> Result<bool>,
+        value: impl Fn(&mut Vec<u8>, &Kind, usize) -> Result<()>,
+    ) -> Result<()> {
+        self.out.extend_from_slice(if self.count == 0 { b"{" } else { b",{" });
+        let mut first = true;
+        for (index, column) in self.columns.iter().enumerate() {
+            if let Some(position) = column.shown_by
+                && !flag(position)?
+            {
+                continue;
+            }
+            if !std::mem::replace(&mut first, false) {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(&column.label);
+            value(self.out, &column.kind, index)?;
+        }
+        self.out.push(b'}');
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Ends the array and tells how many rows it has.
+    pub(crate) fn end(self) -> u64 {
+        self.out.push(b']');
+        self.count
+    }
 }
 
 /// Appends the value as JSON.
@@ -44,7 +89,7 @@ fn write_text(out: &mut Vec<u8>, kind: &Kind, text: &str) {
     match kind {
         Kind::Decimal { .. } if is_json_number(text) => out.extend_from_slice(text.as_bytes()),
         Kind::Json if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
-            out.extend_from_slice(text.as_bytes())
+            out.extend_from_slice(text.as_bytes());
         }
         Kind::Timestamp => moment(out, text, b'T', "Z"),
         Kind::DateTime => moment(out, text, b' ', ""),

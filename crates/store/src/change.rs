@@ -69,15 +69,37 @@ pub struct Applied {
     pub keys: Vec<Vec<Value>>,
 }
 
+impl Change {
+    /// The table it is about.
+    pub const fn table(&self) -> &Arc<Table> {
+        match self {
+            Self::Insert(insert) => &insert.table,
+            Self::Update(update) => &update.table,
+            Self::Delete(delete) => &delete.table,
+        }
+    }
+
+    /// The SQL text it would run, with a place for each value.
+    pub fn shape(&self) -> Result<String> {
+        let dialect = self.table().dialect;
+        Ok(match self {
+            Self::Insert(insert) => insert_statement(insert)?.sql,
+            Self::Update(update) => dialect.build(&update_statement(update, dialect)?).sql,
+            Self::Delete(delete) => dialect.build(&delete_statement(delete, dialect)?).sql,
+        })
+    }
+}
+
 impl Transaction<'_> {
     /// Does a change. Every write of every feature to a tenant's tables passes through here: history is recorded
     /// at this point, in this transaction, and its counter is taken by whoever commits.
     pub async fn apply(&mut self, change: &Change) -> Result<Applied> {
-        match change {
+        let applied = match change {
             Change::Insert(insert) => self.insert(insert).await,
             Change::Update(update) => self.update(update).await,
             Change::Delete(delete) => self.delete(delete).await,
-        }
+        };
+        applied.map_err(|error| error.with_columns_of(change.table()))
     }
 
     async fn insert(&mut self, insert: &Insert) -> Result<Applied> {
@@ -139,23 +161,7 @@ impl Transaction<'_> {
     }
 
     async fn delete(&mut self, delete: &Delete) -> Result<Applied> {
-        let mut statement = Query::delete();
-        statement.from_table(delete.table.reference());
-        match (delete.limit, self.dialect()) {
-            (None, _) => {
-                statement.cond_where(delete.filter.clone());
-            }
-            (Some(limit), Dialect::Mariadb) => {
-                statement.cond_where(delete.filter.clone()).limit(limit);
-                for column in delete.table.key_columns() {
-                    statement.order_by_expr(column, Order::Asc);
-                }
-            }
-            (Some(limit), _) => {
-                statement.cond_where(limited(&delete.table, &delete.filter, limit)?);
-            }
-        }
-        let rows = self.execute(&statement).await?;
+        let rows = self.execute(&delete_statement(delete, self.dialect())?).await?;
         Ok(Applied { rows, keys: Vec::new() })
     }
 
@@ -215,6 +221,26 @@ fn update_statement(update: &Update, dialect: Dialect) -> Result<sea_query::Upda
         }
         (Some(limit), _) => {
             statement.cond_where(limited(table, &update.filter, limit)?);
+        }
+    }
+    Ok(statement)
+}
+
+fn delete_statement(delete: &Delete, dialect: Dialect) -> Result<sea_query::DeleteStatement> {
+    let mut statement = Query::delete();
+    statement.from_table(delete.table.reference());
+    match (delete.limit, dialect) {
+        (None, _) => {
+            statement.cond_where(delete.filter.clone());
+        }
+        (Some(limit), Dialect::Mariadb) => {
+            statement.cond_where(delete.filter.clone()).limit(limit);
+            for column in delete.table.key_columns() {
+                statement.order_by_expr(column, Order::Asc);
+            }
+        }
+        (Some(limit), _) => {
+            statement.cond_where(limited(&delete.table, &delete.filter, limit)?);
         }
     }
     Ok(statement)

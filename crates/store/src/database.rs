@@ -1,10 +1,14 @@
 //! A tenant's database: what every feature holds.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kernel::{BoxFuture, WriteContext};
+use parking_lot::Mutex;
 use sea_query::SelectStatement;
 
 use crate::{
@@ -22,6 +26,8 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     engine: Engine,
     schema: ArcSwap<Schema>,
+    /// When the catalogue was read.
+    read_at: Mutex<Instant>,
 }
 
 pub(crate) enum Engine {
@@ -43,7 +49,7 @@ impl Database {
     /// Opens it and reads its catalogue.
     pub(crate) async fn open(engine: Engine) -> Result<Self> {
         let schema = ArcSwap::from(read_schema(&engine).await?);
-        Ok(Self(Arc::new(Inner { engine, schema })))
+        Ok(Self(Arc::new(Inner { engine, schema, read_at: Mutex::new(Instant::now()) })))
     }
 
     /// Whether both are one and the same database.
@@ -81,8 +87,17 @@ impl Database {
 
     /// Reads the catalogue anew: after a migration, on reload, when a statement failed for an unknown name.
     pub async fn refresh_schema(&self) -> Result<()> {
+        *self.0.read_at.lock() = Instant::now();
         self.0.schema.store(read_schema(&self.0.engine).await?);
         Ok(())
+    }
+
+    /// Reads the catalogue anew unless that was done a moment ago; tells whether it was read.
+    pub async fn refresh_schema_older_than(&self, age: Duration) -> Result<bool> {
+        if self.0.read_at.lock().elapsed() < age {
+            return Ok(false);
+        }
+        self.refresh_schema().await.map(|()| true)
     }
 
     /// Reads rows as JSON bytes, straight from the driver.

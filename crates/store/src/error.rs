@@ -2,6 +2,8 @@
 
 use kernel::Reason;
 
+use crate::Table;
+
 /// The result of anything the store does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -58,6 +60,17 @@ impl Error {
     /// Whether the same write may succeed when it is simply repeated.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict(_))
+    }
+
+    /// Names the columns of a unique key where the database named the key alone.
+    pub(crate) fn with_columns_of(self, table: &Table) -> Self {
+        match self {
+            Self::Unique(names) => match names.as_slice() {
+                [key] if table.unique.contains_key(key) => Self::Unique(table.unique[key].clone()),
+                _ => Self::Unique(names),
+            },
+            other => other,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kernel::{BoxFuture, WriteContext};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, prelude::Queryable};
 
-use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, schema, transaction};
+use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, transaction};
 
 pub(crate) use error::map as map_error;
 
@@ -166,22 +166,17 @@ pub(crate) async fn json(
     out: &mut Vec<u8>,
 ) -> Result<u64> {
     let mut result = connection.exec_iter(&statement.sql, parameters(statement)).await.map_err(map_error)?;
-    let mut count = 0;
-    out.push(b'[');
+    let mut rows = cell::Rows::begin(out, columns);
     while let Some(row) = result.next().await.map_err(map_error)? {
-        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&column.label);
-            decode::write(out, &column.kind, row.as_ref(index));
-        }
-        out.push(b'}');
-        count += 1;
+        rows.push(
+            |position| Ok(matches!(row.as_ref(position), Some(mysql_async::Value::Int(1..)))),
+            |out, kind, index| {
+                decode::write(out, kind, row.as_ref(index));
+                Ok(())
+            },
+        )?;
     }
-    out.push(b']');
-    Ok(count)
+    Ok(rows.end())
 }
 
 /// A name quoted for SQL text.

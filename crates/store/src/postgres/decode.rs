@@ -122,6 +122,12 @@ pub(super) fn write(out: &mut Vec<u8>, kind: &Kind, row: &PgRow, index: usize) -
     Ok(())
 }
 
+/// Whether the number at a position is not 0.
+pub(super) fn flag(row: &PgRow, index: usize) -> Result<bool> {
+    let Some(raw) = get(row, index)? else { return Ok(false) };
+    Ok(matches!(decode(&raw)?, Decoded::Int(1..)))
+}
+
 /// A row for the server's own use.
 pub(super) fn row(row: &PgRow) -> Result<Row> {
     let values = (0..row.len()).map(|index| {

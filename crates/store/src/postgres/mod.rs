@@ -11,7 +11,7 @@ use kernel::{BoxFuture, WriteContext};
 use tokio_postgres::{NoTls, RowStream};
 
 use crate::{
-    Applied, Error, Insert, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, change, schema,
+    Applied, Error, Insert, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, change, schema,
     transaction,
 };
 
@@ -214,22 +214,11 @@ pub(crate) async fn json(
     let prepared = prepare(client, &statement.sql).await?;
     let stream = query(client, &prepared, statement).await?;
     pin_mut!(stream);
-    let mut count = 0;
-    out.push(b'[');
+    let mut rows = cell::Rows::begin(out, columns);
     while let Some(row) = stream.try_next().await.map_err(map_error)? {
-        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&column.label);
-            decode::write(out, &column.kind, &row, index)?;
-        }
-        out.push(b'}');
-        count += 1;
+        rows.push(|position| decode::flag(&row, position), |out, kind, index| decode::write(out, kind, &row, index))?;
     }
-    out.push(b']');
-    Ok(count)
+    Ok(rows.end())
 }
 
 /// A name quoted for SQL text.

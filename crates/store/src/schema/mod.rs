@@ -61,6 +61,8 @@ pub struct OutputColumn {
     /// `"name":`, ready to be written.
     pub(crate) label: Arc<[u8]>,
     pub(crate) kind: Kind,
+    /// Where the row says whether the column is there at all: the position of a number, 0 for no.
+    pub(crate) shown_by: Option<usize>,
 }
 
 impl OutputColumn {
@@ -69,7 +71,13 @@ impl OutputColumn {
         let mut label = Vec::new();
         crate::cell::json(&mut label, name);
         label.push(b':');
-        Self { label: label.into(), kind }
+        Self { label: label.into(), kind, shown_by: None }
+    }
+
+    /// The column is left out of rows in which another column of the select is 0.
+    #[must_use]
+    pub fn shown_by(self, position: usize) -> Self {
+        Self { shown_by: Some(position), ..self }
     }
 }
 
@@ -149,13 +157,6 @@ impl Table {
     /// The columns of the key in expressions.
     pub fn key_columns(&self) -> Vec<Expr> {
         self.key.iter().map(|position| self.col(None, *position)).collect()
-    }
-}
-
-impl Column {
-    /// The column as an answer has it.
-    pub fn output(&self, label: &str) -> OutputColumn {
-        OutputColumn::new(label, self.kind.clone())
     }
 }
 

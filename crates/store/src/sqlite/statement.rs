@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, types::ValueRef};
 
 use super::map_error;
 use crate::{
-    OutputColumn, Result, Row, Statement, Transaction, Value, bind,
+    Kind, OutputColumn, Result, Row, Statement, Transaction, Value, bind,
     cell::{self, Cell},
     transaction,
 };
@@ -55,26 +55,22 @@ pub(crate) fn json(
     out: &mut Vec<u8>,
 ) -> Result<u64> {
     let mut prepared = prepare(connection, statement)?;
-    let mut rows = prepared.raw_query();
-    let mut count = 0;
-    out.push(b'[');
-    while let Some(row) = rows.next().map_err(map_error)? {
-        out.extend_from_slice(if count == 0 { b"{" } else { b",{" });
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&column.label);
-            write_value(out, column, row.get_ref(index).map_err(map_error)?);
-        }
-        out.push(b'}');
-        count += 1;
+    let mut found = prepared.raw_query();
+    let mut rows = cell::Rows::begin(out, columns);
+    while let Some(row) = found.next().map_err(map_error)? {
+        let get = |index| row.get_ref(index).map_err(map_error);
+        rows.push(
+            |position| Ok(matches!(get(position)?, ValueRef::Integer(1..))),
+            |out, kind, index| {
+                write_value(out, kind, get(index)?);
+                Ok(())
+            },
+        )?;
     }
-    out.push(b']');
-    Ok(count)
+    Ok(rows.end())
 }
 
-fn write_value(out: &mut Vec<u8>, column: &OutputColumn, value: ValueRef<'_>) {
+fn write_value(out: &mut Vec<u8>, kind: &Kind, value: ValueRef<'_>) {
     let cell = match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Int(number),
@@ -85,7 +81,7 @@ fn write_value(out: &mut Vec<u8>, column: &OutputColumn, value: ValueRef<'_>) {
         },
         ValueRef::Blob(bytes) => Cell::Bytes(bytes),
     };
-    cell::write(out, &column.kind, &cell);
+    cell::write(out, kind, &cell);
 }
 
 /// Runs several statements of SQL text.

@@ -1,0 +1,7 @@
+//! From a request and the rules to statements.
+
+pub(crate) mod compare;
+pub(crate) mod condition;
+pub(crate) mod scope;
+pub(crate) mod select;
+pub(crate) mod write;

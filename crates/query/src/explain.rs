@@ -1,0 +1,158 @@
+//! Why: what a query would run, and which rule allowed, stripped or refused what.
+
+use kernel::{Error, Result};
+use serde_json::{Value as Json, json};
+use store::Change;
+
+use crate::{
+    compile::{
+        scope::{Scope, Seen},
+        select::{self, Limits},
+        write,
+    },
+    request::{Action, Item, Query, Work},
+    rules::{Environment, Reach, TableAccess, Visibility},
+    service::{Room, scope},
+};
+
+/// Explains a query without running it. What would be refused is part of the answer, not an error.
+pub(crate) fn explain(room: &Room, environment: &Environment<'_>, query: &Query, limits: &Limits) -> Json {
+    let principal = environment.principal;
+    let queries: Vec<Json> = match &query.work {
+        Work::Single(item) => vec![explain_item(room, environment, query, item, limits)],
+        Work::Batch { items, .. } => {
+            items.iter().map(|item| explain_item(room, environment, query, item, limits)).collect()
+        }
+    };
+    json!({
+        "action": query.action.word(),
+        "database": room.open.data.dialect().word(),
+        "principal": { "id": principal.number, "group": principal.group.name, "power": principal.group.power },
+        "limits": { "default_limit": limits.default, "max_limit": limits.most, "max_where": limits.conditions },
+        "queries": queries,
+    })
+}
+
+fn explain_item(room: &Room, environment: &Environment<'_>, query: &Query, item: &Item, limits: &Limits) -> Json {
+    let scope = match scope(room, environment, query, item) {
+        Ok(scope) => scope,
+        Err(error) => return json!({ "tables": tables_of(room, environment, query, item), "refused": refusal(&error) }),
+    };
+    let tables: Vec<Json> = (0..scope.sources.len()).map(|index| explain_source(&scope, index, query.action)).collect();
+    match statement(&scope, query.action, item, limits) {
+        Ok((statement, warnings)) => json!({ "statement": statement, "tables": tables, "warnings": warnings }),
+        Err(error) => json!({ "tables": tables, "refused": refusal(&error) }),
+    }
+}
+
+fn refusal(error: &Error) -> Json {
+    let why = error.source.as_ref().map(ToString::to_string);
+    json!({ "reason": error.reason.word(), "code": error.reason.status(), "error": error.message, "field": error.field, "why": why })
+}
+
+/// The statement's text with a place for each value, and the warnings that it would come with.
+fn statement(scope: &Scope<'_>, action: Action, item: &Item, limits: &Limits) -> Result<(String, Vec<String>)> {
+    let dialect = scope.dialect();
+    Ok(match action {
+        Action::Select => {
+            let select = select::select(scope, item, limits)?;
+            (dialect.select(&select.statement).sql, select.warnings)
+        }
+        Action::Count => (dialect.select(&select::count(scope, item, limits)?).sql, Vec::new()),
+        Action::Insert => {
+            let (insert, warnings) = write::insert(scope, item)?;
+            (Change::Insert(insert).shape()?, warnings)
+        }
+        Action::Update => {
+            let (update, warnings) = write::update(scope, item, limits)?;
+            (Change::Update(update).shape()?, warnings)
+        }
+        Action::Delete => {
+            let (delete, warnings) = write::delete(scope, item, limits)?;
+            (Change::Delete(delete).shape()?, warnings)
+        }
+    })
+}
+
+/// What is known of the tables of a query that was refused because of one of them.
+fn tables_of(room: &Room, environment: &Environment<'_>, query: &Query, item: &Item) -> Vec<Json> {
+    let joined = item.joins.iter().flatten().map(|join| &join.table);
+    let names = std::iter::once(&query.table).chain(joined);
+    names
+        .map(|name| match room.schema.table(crate::rules::canonical_table(name)) {
+            None => json!({ "table": name, "exists": false }),
+            Some(table) => {
+                let access = room.access(&environment.principal.group, table);
+                json!({ "table": table.name, "access": code(&access), "rules": rule_labels(&access) })
+            }
+        })
+        .collect()
+}
+
+fn code(access: &TableAccess) -> Json {
+    match (&access.broken, access.code) {
+        (Some(why), _) => json!({ "closed": why }),
+        (None, Some(code)) => json!({ "code": code.to_string() }),
+        (None, None) if access.rules.is_empty() => json!({ "denied": "no rule of the group is about this table" }),
+        (None, None) => json!({ "code": null, "from": "row rules alone" }),
+    }
+}
+
+fn rule_labels(access: &TableAccess) -> Vec<&str> {
+    access.rules.iter().map(|rule| rule.label.as_str()).collect()
+}
+
+fn explain_source(scope: &Scope<'_>, index: usize, action: Action) -> Json {
+    let source = &scope.sources[index];
+    let access = &source.access;
+    let reads = index > 0 || action.reads();
+    let reach = access.code.and_then(|code| if reads { code.read } else { code.write });
+    let rows = match reach {
+        None => "those that a row rule lets through",
+        Some(Reach::All) => "all",
+        Some(Reach::Group) => "those whose pinned_to is a user of the caller's group",
+        Some(Reach::Own) => "those whose pinned_to is the caller",
+    };
+    let labels: Vec<&str> = source.rules.iter().map(|rule| access.rules[*rule].label.as_str()).collect();
+    let columns: Vec<Json> =
+        (0..access.table.columns.len()).filter_map(|position| explain_column(scope, index, position, reads)).collect();
+    json!({
+        "table": access.table.name,
+        "access": code(access),
+        "rows": rows,
+        "row_rules": labels,
+        "columns_with_rules": columns,
+    })
+}
+
+/// What is special about a column; nothing for those that are simply open.
+fn explain_column(scope: &Scope<'_>, index: usize, position: usize, reads: bool) -> Option<Json> {
+    let source = &scope.sources[index];
+    let column = source.access.columns[position];
+    let read = match source.seen(position, scope.environment) {
+        Seen::Everywhere => "yes",
+        Seen::Nowhere => "no",
+        Seen::Where(_) => "in some rows",
+    };
+    let write = match column.write {
+        Visibility::Yes if source.rules_allow(position) => "yes",
+        Visibility::No | Visibility::Yes => "no",
+        Visibility::Unless(_) | Visibility::OnlyIf(_) => "in some rows",
+    };
+    if read == "yes" && (reads || write == "yes") {
+        return None;
+    }
+    let because = match column.code {
+        Some(code) => format!("column rule {}", code.word()),
+        None if column.read == Visibility::No => "it holds credentials".to_owned(),
+        None if !source.rules_allow(position) || read == "in some rows" => "the columns of the row rules".to_owned(),
+        None if column.protected => "it is a system column, which only rwa may write".to_owned(),
+        None => "the database computes it".to_owned(),
+    };
+    let name = &source.table().columns[position].name;
+    Some(if reads {
+        json!({ "column": name, "read": read, "because": because })
+    } else {
+        json!({ "column": name, "read": read, "write": write, "because": because })
+    })
+}

@@ -1,0 +1,22 @@
+//! The routes, one file an action.
+
+mod answer;
+mod permissions;
+mod query;
+mod reload;
+
+use std::sync::Arc;
+
+use edge::Routes;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Service;
+
+/// The feature's routes.
+pub fn routes(service: Arc<Service>) -> Routes {
+    OpenApiRouter::new()
+        .routes(routes!(query::query))
+        .routes(routes!(permissions::permissions))
+        .routes(routes!(reload::reload))
+        .with_state(service)
+}

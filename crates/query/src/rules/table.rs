@@ -1,0 +1,109 @@
+//! What one group may do with one table, worked out once.
+
+use std::sync::Arc;
+
+use kernel::Group;
+use store::{Schema, Table};
+
+use super::{Access, ColumnCode, GroupRules, OWNER, Reach, RowRule, RuleBook, SYSTEM_COLUMNS, Visibility};
+
+/// The name of a table under the names that other implementations use: `jde_users` is `_users`.
+pub fn canonical_table(name: &str) -> &str {
+    match name {
+        "jde_users" => "_users",
+        "jde_groups" => "_groups",
+        "jde_sessions" => "_sessions",
+        "jde_settings" => "_settings",
+        "jde_associations" => "_associations",
+        other => other,
+    }
+}
+
+/// What a group may do with a table.
+#[derive(Debug)]
+pub struct TableAccess {
+    /// The table.
+    pub table: Arc<Table>,
+    /// What the codes allow; nothing where no code is about the table.
+    pub code: Option<Access>,
+    /// Row rules of the table that are for the group.
+    pub rules: Vec<RowRule>,
+    /// Where each column can be seen and written, the row rules aside.
+    pub columns: Vec<ColumnAccess>,
+    /// The position of the column that says whose a row is.
+    pub owner: Option<usize>,
+    /// Why the table is closed although a rule speaks of it.
+    pub broken: Option<String>,
+}
+
+/// Where a column can be seen and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnAccess {
+    /// Where it can be seen.
+    pub read: Visibility,
+    /// Where it can be written.
+    pub write: Visibility,
+    /// The column rule that says so, where there is one.
+    pub code: Option<ColumnCode>,
+    /// Whether it is a system column that the caller may not write.
+    pub protected: bool,
+}
+
+/// Columns that hold credentials or sealed secrets. No rule opens them.
+const CREDENTIALS: &[(&str, &[&str])] = &[
+    ("_users", &["password", "pin_code", "login_string"]),
+    ("_sessions", &["*"]),
+    ("_signing_keys", &["*"]),
+    ("_tenants", &["*"]),
+];
+
+fn is_credential(table: &str, column: &str) -> bool {
+    let listed = CREDENTIALS.iter().find(|(name, _)| *name == table);
+    listed.is_some_and(|(_, columns)| columns.contains(&"*") || columns.contains(&column))
+}
+
+impl TableAccess {
+    /// Works out what a group may do with a table.
+    pub fn compile(group: &Group, codes: &GroupRules, book: &RuleBook, table: &Arc<Table>, schema: &Schema) -> Self {
+        let mut broken = codes.broken.contains(&table.name).then(|| "one of its rules cannot be read".to_owned());
+        let mut code = codes.table(&table.name);
+        let owner = table.position(OWNER);
+        let scoped = |reach: Option<Reach>| matches!(reach, Some(Reach::Own | Reach::Group));
+        if owner.is_none() && code.is_some_and(|code| scoped(code.read) || scoped(code.write)) {
+            broken = Some(format!("its code asks whose a row is, but it has no column {OWNER}"));
+        }
+        if table.view {
+            code = code.map(Access::read_only);
+        }
+        let mut rules = Vec::new();
+        for source in &book.rules {
+            if canonical_table(&source.table) != table.name || !source.is_for(group) {
+                continue;
+            }
+            match RowRule::compile(source, table, schema) {
+                Ok(rule) => rules.push(rule),
+                Err(error) => broken = Some(format!("{}: {error}", source.label())),
+            }
+        }
+        if let Some(why) = &broken {
+            tracing::error!(table = table.name, group = group.name, why, "a table is closed");
+        }
+        let system = code.is_some_and(|code| code.system);
+        let columns = table.columns.iter().map(|column| {
+            let rule = codes.column(&table.name, &column.name);
+            column_access(&table.name, &column.name, column.generated, rule, system)
+        });
+        Self { columns: columns.collect(), table: Arc::clone(table), code, rules, owner, broken }
+    }
+}
+
+fn column_access(table: &str, column: &str, generated: bool, code: Option<ColumnCode>, system: bool) -> ColumnAccess {
+    if is_credential(table, column) {
+        return ColumnAccess { read: Visibility::No, write: Visibility::No, code, protected: true };
+    }
+    let is_system = SYSTEM_COLUMNS.contains(&column);
+    let protected = is_system && !system && code != Some(ColumnCode::WriteSystem);
+    let read = code.map_or(Visibility::Yes, ColumnCode::read);
+    let write = code.map_or(Visibility::Yes, ColumnCode::write);
+    ColumnAccess { read, write: if protected || generated { Visibility::No } else { write }, code, protected }
+}
