@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The HTTP edge: what happens to a request before a feature sees it and to an answer after the feature wrote it.
+//!
+//! The module `walk` states the order. A feature crate hands in [`Routes`] and writes handlers of the form
+//! `async fn(Caller, Json<T>) -> edge::Result`; everything else is done here, once, for all of them.
+
+pub mod address;
+mod answer;
+mod app;
+mod body;
+mod config;
+mod context;
+mod cors;
+mod docs;
+mod extract;
+mod failure;
+mod health;
+mod home;
+pub mod host;
+pub mod limit;
+mod metric;
+mod openapi;
+mod resolve;
+mod scan;
+mod serve;
+mod token;
+mod walk;
+
+pub use answer::Answer;
+pub use app::{App, Edge, app};
+pub use body::{Json, OptionalJson};
+pub use config::{EdgeConfig, RateLimitConfig};
+pub use extract::{Caller, HostName, MaybeCaller, Path, Query, RequestInfo, Site};
+pub use failure::{Envelope, Failure, Result};
+pub use serve::serve;
+
+/// Routes of a feature with their OpenAPI. State is already applied by the feature with `.with_state(..)`.
+pub type Routes = utoipa_axum::router::OpenApiRouter;

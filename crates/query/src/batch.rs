@@ -103,7 +103,7 @@ impl Batch {
         transaction: &mut Transaction<'_>,
         items: &[Option<Prepared>],
     ) -> store::Result<Option<Vec<Ran>>> {
-        let inserts: Vec<(&Insert, &Vec<String>)> = items.iter().filter_map(insert_of).collect();
+        let inserts: Vec<(&Insert, &Vec<String>)> = items.iter().filter_map(|item| insert_of(item.as_ref())).collect();
         let Some((first, _)) = inserts.first() else { return Ok(None) };
         let rows = inserts.iter().flat_map(|(insert, _)| insert.rows.iter().cloned()).collect();
         let all = Insert { rows, ..(*first).clone() };
@@ -142,12 +142,13 @@ fn is_fatal(error: &store::Error) -> bool {
 
 /// How many statements from the first on are inserts of the same columns.
 fn mergeable(items: &[Option<Prepared>]) -> usize {
-    let Some((first, _)) = items.first().and_then(insert_of) else { return 0 };
-    let same = |item: &&Option<Prepared>| insert_of(item).is_some_and(|(insert, _)| insert.columns == first.columns);
+    let Some((first, _)) = items.first().and_then(|item| insert_of(item.as_ref())) else { return 0 };
+    let same =
+        |item: &&Option<Prepared>| insert_of(item.as_ref()).is_some_and(|(insert, _)| insert.columns == first.columns);
     items.iter().take_while(same).count()
 }
 
-fn insert_of(item: &Option<Prepared>) -> Option<(&Insert, &Vec<String>)> {
+fn insert_of(item: Option<&Prepared>) -> Option<(&Insert, &Vec<String>)> {
     match item {
         Some(Prepared::Write(Change::Insert(insert), warnings)) => Some((insert, warnings)),
         _ => None,

@@ -79,7 +79,7 @@ impl Kind {
             return Ok(Value::Null);
         }
         match self {
-            Self::Bool => accept_bool(value),
+            Self::Bool | Self::Bit { width: 1 } => accept_bool(value),
             Self::Int { min, max } => accept_int(value, *min, *max),
             Self::BigUnsigned => accept_unsigned(value),
             Self::Decimal { precision, scale } => accept_decimal(value, *precision, *scale),
@@ -93,7 +93,6 @@ impl Kind {
             Self::Time => accept_time(value),
             Self::Json => Ok(Value::Text(value.to_string())),
             Self::Uuid => parsed::<uuid::Uuid>(value, "a UUID").map(Value::from),
-            Self::Bit { width: 1 } => accept_bool(value),
             Self::Bit { width } => accept_int(value, 0, if *width > 62 { i64::MAX } else { (1 << width) - 1 }),
             Self::Other => string(value, "text").and_then(no_nul),
         }

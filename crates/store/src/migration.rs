@@ -1,6 +1,6 @@
 //! Numbered steps of the features' system tables, and what has been applied of them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write};
 
 use sea_query::{Alias, Expr, Order, Query};
 use sha2::{Digest, Sha256};
@@ -133,5 +133,9 @@ async fn create_table(database: &Database) -> Result<()> {
 
 /// The SHA-256 of a step's text, in hexadecimal.
 pub(crate) fn checksum(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to text does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -20,6 +20,8 @@ use crate::{
 
 /// A value for a column.
 type Assigned = (usize, Value);
+/// What a column becomes.
+type Assignment = (usize, Expr);
 
 /// Compiles an insert of one row. Errors: 400 that names the field, 403 `rule_denied`.
 pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<(Insert, Vec<String>)> {
@@ -44,7 +46,7 @@ pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<(Insert, Vec<Stri
     }
     let forced = target.forced(scope.environment);
     let written: Vec<usize> = values.iter().map(|(position, _)| *position).collect();
-    finish_stripping(stripped, values.is_empty() && forced.is_empty(), &mut warnings)?;
+    finish_stripping(&stripped, values.is_empty() && forced.is_empty(), &mut warnings)?;
     let guard = target.guard(&written, scope.environment)?.map(Guard);
     for name in ["created_by", OWNER] {
         set_caller(scope, name, &mut values);
@@ -65,7 +67,7 @@ pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<
     let data = item.data.as_ref().ok_or_else(|| Error::plain(Reason::FieldMissing).at("data"))?;
     let (mut set, stripped) = assignments(scope, data)?;
     let forced = target.forced(scope.environment);
-    finish_stripping(stripped, set.is_empty() && forced.is_empty(), &mut warnings)?;
+    finish_stripping(&stripped, set.is_empty() && forced.is_empty(), &mut warnings)?;
     let written: Vec<usize> = set.iter().map(|(position, _)| *position).collect();
     let guard = target.guard(&written, scope.environment)?.map(Guard);
     let mut stamps = Vec::new();
@@ -103,7 +105,7 @@ fn rows(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<Condition> {
 }
 
 /// What an update assigns. A column that is open in some rows only keeps its value in the others.
-fn assignments(scope: &Scope<'_>, data: &Map<String, Json>) -> Result<(Vec<(usize, Expr)>, Vec<String>)> {
+fn assignments(scope: &Scope<'_>, data: &Map<String, Json>) -> Result<(Vec<Assignment>, Vec<String>)> {
     let target = scope.target();
     let table = target.table();
     let owner = target.access.owner.map(|position| table.col(None, position));
@@ -126,7 +128,7 @@ fn assignments(scope: &Scope<'_>, data: &Map<String, Json>) -> Result<(Vec<(usiz
                 set.push((position, case.into()));
             }
             (Visibility::No, _) | (Visibility::OnlyIf(_), None) => {
-                stripped.push(table.columns[position].name.to_string())
+                stripped.push(table.columns[position].name.to_string());
             }
         }
     }
@@ -146,7 +148,7 @@ fn value(table: &Table, position: usize, json: &Json) -> Result<Value> {
     })
 }
 
-fn finish_stripping(stripped: Vec<String>, nothing_left: bool, warnings: &mut Vec<String>) -> Result<()> {
+fn finish_stripping(stripped: &[String], nothing_left: bool, warnings: &mut Vec<String>) -> Result<()> {
     if nothing_left {
         return Err(Error::plain(Reason::NothingToWrite).at("data"));
     }

@@ -34,7 +34,7 @@ pub(super) struct QueryAnswer {
 pub(super) fn write(outcome: Outcome, request: RequestId) -> Answer {
     match outcome {
         Outcome::Explanation(explain) => Answer::ok(json!({ "explain": explain })),
-        Outcome::Batch(results, undone) => batch(results, undone, request),
+        Outcome::Batch(results, undone) => batch(&results, undone, request),
         single => {
             let mut out = Vec::with_capacity(64);
             success(&mut out, &single);
@@ -97,7 +97,7 @@ fn key_json(key: &[(String, Value)]) -> Json {
 }
 
 /// A batch: 200 where anything was committed, else the status of its first failure.
-fn batch(results: Vec<Result<Outcome, Error>>, undone: bool, request: RequestId) -> Answer {
+fn batch(results: &[Result<Outcome, Error>], undone: bool, request: RequestId) -> Answer {
     let failures = results.iter().filter(|result| result.is_err()).count();
     let status = match results.iter().find_map(|result| result.as_ref().err()) {
         Some(error) if undone || failures == results.len() => {

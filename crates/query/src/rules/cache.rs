@@ -51,12 +51,11 @@ impl Rules {
         let book = RuleBook::load(&tenant.folder).await?;
         check(&book, schema)?;
         let count = book.rules.len();
-        match self.0.get(&tenant.id).await {
-            Some(rules) => rules.book.store(Arc::new(book)),
-            None => {
-                let rules = TenantRules { book: ArcSwap::from_pointee(book), groups: Mutex::default() };
-                self.0.insert(tenant.id, Arc::new(rules)).await;
-            }
+        if let Some(rules) = self.0.get(&tenant.id).await {
+            rules.book.store(Arc::new(book));
+        } else {
+            let rules = TenantRules { book: ArcSwap::from_pointee(book), groups: Mutex::default() };
+            self.0.insert(tenant.id, Arc::new(rules)).await;
         }
         Ok(count)
     }

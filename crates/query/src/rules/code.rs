@@ -68,14 +68,13 @@ impl fmt::Display for Access {
             Reach::All => "",
         };
         match (self.read, self.write) {
-            (None, None) => Ok(()),
+            (None, _) => Ok(()),
             (Some(read), None) => write!(f, "r{}", suffix(read)),
-            (read, Some(write)) if read == Some(write) || read.is_none() => {
+            (Some(read), Some(write)) if read == write => {
                 write!(f, "rw{}", if self.system { "a" } else { suffix(write) })
             }
             // Reading and writing reach differently far where several codes were joined.
             (Some(read), Some(write)) => write!(f, "r{}+rw{}", suffix(read), suffix(write)),
-            (None, Some(_)) => Ok(()),
         }
     }
 }

@@ -103,8 +103,12 @@ mod tests {
 
     fn rules(basic: &[&str], advanced: &[&str]) -> GroupRules {
         let mut rules = GroupRules::default();
-        basic.iter().for_each(|rule| rules.add_table(rule).unwrap());
-        advanced.iter().for_each(|rule| rules.add_column(rule).unwrap());
+        for rule in basic {
+            rules.add_table(rule).unwrap();
+        }
+        for rule in advanced {
+            rules.add_column(rule).unwrap();
+        }
         rules
     }
 
@@ -128,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in ".*") {
-            let _ = GroupRules::check(&[text.clone()], &[text]);
+            let _ = GroupRules::check(std::slice::from_ref(&text), std::slice::from_ref(&text));
         }
     }
 }

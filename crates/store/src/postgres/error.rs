@@ -27,9 +27,8 @@ pub(crate) fn map(error: Postgres) -> Error {
         return Error::Timeout;
     }
     match state.code().get(..2).unwrap_or_default() {
-        "23" => Error::Check,
-        // Raised by a trigger of the tenant's own.
-        "P0" => Error::Check,
+        // P0 is raised by a trigger of the tenant's own.
+        "23" | "P0" => Error::Check,
         "22" | "42" if state.code().starts_with("22") || *state == SqlState::DATATYPE_MISMATCH => {
             Error::ValueRefused(error.into())
         }

@@ -38,6 +38,7 @@ pub struct Table {
 
 /// A column of a table.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the catalogue says each of them on its own")]
 pub struct Column {
     /// The name as the catalogue spells it.
     pub name: Arc<str>,
