@@ -131,7 +131,7 @@ pub(super) struct Control(Database);
 impl Control {
     pub(super) async fn open(data: &Path, config: &StoreConfig, servers: &Servers) -> Result<Self> {
         let location = match config.control.expose() {
-            "sqlite" => Location::Sqlite { file: data.join("control.db") },
+            "sqlite" => Location::Sqlite { file: data.join("control.db"), create: true },
             url => Location::own(url, "insula_control")?,
         };
         let database = location.open(servers, config.sqlite).await?;

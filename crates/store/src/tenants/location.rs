@@ -1,6 +1,9 @@
 //! Where a tenant's database is, and the pools of the servers it may be on.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use parking_lot::Mutex;
 use url::Url;
@@ -17,7 +20,7 @@ use crate::{
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
-    Sqlite { file: PathBuf },
+    Sqlite { file: PathBuf, create: bool },
     Postgres { server: String, schema: String, create: bool },
     Mariadb { server: String, database: String, create: bool },
 }
@@ -27,7 +30,7 @@ impl Location {
     pub(crate) fn choose(record: &TenantRecord, adopted: Option<&str>, home: &str) -> Result<Self> {
         match adopted {
             Some(url) => Self::existing(url),
-            None if home == "sqlite" => Ok(Self::Sqlite { file: record.tenant.folder.join("insula.db") }),
+            None if home == "sqlite" => Ok(Self::Sqlite { file: record.tenant.folder.join("insula.db"), create: true }),
             None => Self::own(home, &format!("insula_{}", record.tenant.name.replace('-', "_"))),
         }
     }
@@ -58,7 +61,7 @@ impl Location {
     fn existing(url: &str) -> Result<Self> {
         let mut parsed = parse(url)?;
         match parsed.scheme() {
-            "sqlite" => Ok(Self::Sqlite { file: PathBuf::from(parsed.path()) }),
+            "sqlite" => Ok(Self::Sqlite { file: PathBuf::from(parsed.path()), create: false }),
             "postgres" | "postgresql" => {
                 let schema = parsed.query_pairs().find(|(key, _)| key == "schema").map(|(_, value)| value.into_owned());
                 let rest: Vec<_> = parsed.query_pairs().into_owned().filter(|(key, _)| key != "schema").collect();
@@ -83,7 +86,12 @@ impl Location {
     /// Opens the database.
     pub(crate) async fn open(&self, servers: &Servers, sqlite: SqliteConfig) -> Result<Database> {
         let engine = match self {
-            Self::Sqlite { file } => Engine::Sqlite(Sqlite::open(file, sqlite).await?),
+            Self::Sqlite { file, create } => {
+                if !create && !file.is_file() {
+                    return Err(missing(file));
+                }
+                Engine::Sqlite(Sqlite::open(file, sqlite).await?)
+            }
             Self::Postgres { server, schema, create } => {
                 Engine::Postgres(Postgres::open(servers.postgres(server)?, schema, *create).await?)
             }
@@ -98,16 +106,17 @@ impl Location {
     /// never touched.
     pub(crate) async fn wipe_leftovers(&self, servers: &Servers) -> Result<()> {
         match self {
-            Self::Postgres { create: false, .. } | Self::Mariadb { create: false, .. } => Ok(()),
-            Self::Sqlite { file } if file.file_name().is_none_or(|name| name != "insula.db") => Ok(()),
-            _ => self.destroy(servers).await,
+            Self::Sqlite { create: true, .. }
+            | Self::Postgres { create: true, .. }
+            | Self::Mariadb { create: true, .. } => self.destroy(servers).await,
+            _ => Ok(()),
         }
     }
 
     /// Removes the database with all that is in it.
     pub(crate) async fn destroy(&self, servers: &Servers) -> Result<()> {
         match self {
-            Self::Sqlite { file } => {
+            Self::Sqlite { file, .. } => {
                 for ending in ["", "-wal", "-shm"] {
                     let mut path = file.clone().into_os_string();
                     path.push(ending);
@@ -124,6 +133,11 @@ impl Location {
             Self::Mariadb { server, database, .. } => Mariadb::destroy(&servers.mariadb(server)?, database).await,
         }
     }
+}
+
+fn missing(file: &Path) -> Error {
+    let message = format!("There is no SQLite database {}", file.display());
+    Error::Refused(kernel::Error::new(kernel::Reason::FieldInvalid, message).at("database"))
 }
 
 fn parse(url: &str) -> Result<Url> {

@@ -1,0 +1,225 @@
+//! JSON bodies: capped, checked for shape, then typed, with the path of the field that is wrong.
+
+use std::fmt::Write;
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{FromRequest, Request},
+};
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::BodyExt;
+use kernel::{ByteSize, Error, Reason, Result};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
+
+use crate::{
+    Failure,
+    context::Context,
+    scan::{Flaw, MAX_DEPTH, scan, shorten},
+};
+
+/// A JSON object as a typed body. Refuses with 400 and the field that is wrong, or 413.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+/// The same, but a body that is absent or empty is none.
+#[derive(Debug, Clone)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> std::result::Result<Self, Failure> {
+        let text = read(request).await?;
+        let text = text.ok_or_else(|| Error::new(Reason::MalformedJson, "The body is empty; send a JSON object"))?;
+        Ok(Self(parse(&text)?))
+    }
+}
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> std::result::Result<Self, Failure> {
+        let text = read(request).await?;
+        Ok(Self(text.map(|text| parse(&text)).transpose()?))
+    }
+}
+
+/// The whole body; none where it is empty.
+async fn read(request: Request) -> Result<Option<Bytes>> {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    require_json(&parts.headers)?;
+    let cap = Context::of(&parts)?.core.config.max_body_size;
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > cap.0) {
+        return Err(too_large(cap));
+    }
+    let whole = collect(body, cap, declared.unwrap_or(0)).await?;
+    Ok((!whole.is_empty()).then_some(whole))
+}
+
+async fn collect(mut body: Body, cap: ByteSize, declared: u64) -> Result<Bytes> {
+    const FIRST_BUFFER: u64 = 64 << 10;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Error::new(Reason::BadRequest, "The body broke off").because(error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if (first.len() + rest.len() + data.len()) as u64 > cap.0 {
+            return Err(too_large(cap));
+        }
+        // Nearly every body comes in one piece, which is then used as it is.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.reserve(declared.clamp(first.len() as u64, FIRST_BUFFER.max(first.len() as u64)) as usize);
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+fn too_large(cap: ByteSize) -> Error {
+    Error::new(Reason::BodyTooLarge, format!("The body is larger than {cap}"))
+}
+
+/// `application/json` or `…+json`, in UTF-8 if it names a charset, and not compressed.
+fn require_json(headers: &HeaderMap) -> Result<()> {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = value.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    let utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    let plain = headers.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if json && utf8 && plain {
+        return Ok(());
+    }
+    Err(Error::new(Reason::MediaType, "A body must be sent as Content-Type: application/json, not compressed"))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let malformed = |error: &serde_json::Error| {
+        let message = format!("The body is not well-formed JSON (line {}, column {})", error.line(), error.column());
+        Error::new(Reason::MalformedJson, message)
+    };
+    let text =
+        std::str::from_utf8(body).map_err(|_| Error::new(Reason::MalformedJson, "The body is not UTF-8 text"))?;
+    let flaw = scan(text).err();
+    if flaw == Some(Flaw::TooDeep) {
+        return Err(Error::new(Reason::TooDeep, format!("The body nests more than {MAX_DEPTH} levels deep")));
+    }
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error))?;
+    match flaw {
+        Some(Flaw::Duplicate(path)) => {
+            return Err(Error::new(Reason::DuplicateKey, "A key is there twice in one object").at(path));
+        }
+        Some(Flaw::Reserved(path)) => return Err(Error::new(Reason::FieldUnknown, "This key is reserved").at(path)),
+        Some(Flaw::TooDeep) | None => {}
+    }
+    if !text.trim_start().starts_with('{') {
+        return Err(Error::new(Reason::BodyNotObject, "The body must be a JSON object"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| match error.inner().classify() {
+        // Some of the grammar shows only when text is made of it, such as half a surrogate pair.
+        Category::Syntax | Category::Eof | Category::Io if !is_out_of_range(error.inner()) => malformed(error.inner()),
+        _ => untyped(&error),
+    })
+}
+
+/// Such a number is good JSON, whatever the parser calls it.
+fn is_out_of_range(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("number out of range")
+}
+
+/// What did not fit its type, in words that say what would, without repeating what was sent.
+fn untyped(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let mut path = String::new();
+    for segment in error.path() {
+        let _ = match segment {
+            Segment::Seq { index } => write!(path, "[{index}]"),
+            Segment::Map { key } if path.is_empty() => write!(path, "{key}"),
+            Segment::Map { key } => write!(path, ".{key}"),
+            Segment::Enum { .. } | Segment::Unknown => Ok(()),
+        };
+    }
+    let text = error.inner().to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let (reason, message) = if let Some(name) = quoted(text, "missing field `") {
+        join(&mut path, name);
+        (Reason::FieldMissing, "This field is required".to_owned())
+    } else if let Some(name) = quoted(text, "unknown field `") {
+        if path != name && !path.ends_with(&format!(".{name}")) {
+            join(&mut path, name);
+        }
+        let known = text.rsplit_once("`, ").map_or("", |(_, known)| known);
+        let known = if text.contains("`, expected ") { expected(text) } else { Some(known.to_owned()) };
+        (Reason::FieldUnknown, format!("There is no such field; {}", known.unwrap_or_default()))
+    } else {
+        (Reason::FieldInvalid, mismatch(text))
+    };
+    let error = Error::new(reason, shorten(message));
+    if path.is_empty() { error } else { error.at(shorten(path)) }
+}
+
+fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(prefix)?;
+    ["`, expected ", "`, there are no fields", "`"].iter().find_map(|end| rest.split_once(end)).map(|(name, _)| name)
+}
+
+fn join(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(name);
+}
+
+/// The last "expected …" of an error of serde, which is its own and not the sender's.
+fn expected(text: &str) -> Option<String> {
+    let (_, expected) = text.rsplit_once(", expected ")?;
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "u128" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" | "i128" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    Some(format!("expected {expected}"))
+}
+
+fn mismatch(text: &str) -> String {
+    let Some(expected) = expected(text) else { return text.to_owned() };
+    let got = text.strip_prefix("invalid type: ").and_then(|rest| rest.split(['`', '"', ',']).next());
+    let got = match got.map(str::trim) {
+        Some("sequence") => Some("an array"),
+        Some("map") => Some("an object"),
+        Some("null") => Some("null"),
+        Some("string") => Some("a string"),
+        Some("boolean") => Some("a boolean"),
+        Some("number" | "integer" | "floating point") => Some("a number"),
+        _ => None,
+    };
+    match got {
+        Some(got) => format!("The field has the wrong type: {expected}, got {got}"),
+        None => format!("The field has a value that is not allowed: {expected}"),
+    }
+}
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! What handlers may ask for in their arguments.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::extract::{FromRequestParts, rejection::PathRejection};
+use http::{header::USER_AGENT, request::Parts};
+use kernel::{Authenticated, Error, HostTenant, Principal, Reason, RequestId, Tenant};
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, context::Context, host, resolve};
+
+const MAX_USER_AGENT: usize = 256;
+
+/// Who is asking. Refuses with 401 `no_token` or `session_invalid`, 403 `tenant_mismatch` or `tenant_suspended`.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Authenticated);
+
+impl Caller {
+    /// The tenant that the credential belongs to.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.0.tenant
+    }
+
+    /// Who the request acts as.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.0.principal
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(Context::of(parts)?.authenticate(&parts.headers).await?))
+    }
+}
+
+/// Who is asking, or why that is refused, for routes that answer either way themselves.
+#[derive(Debug)]
+pub struct MaybeCaller(pub Result<Authenticated, Error>);
+
+impl<S: Sync> FromRequestParts<S> for MaybeCaller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(Context::of(parts)?.authenticate(&parts.headers).await))
+    }
+}
+
+/// The tenant of the host. Refuses with 503 `not_initialised` and 403 `tenant_suspended`.
+#[derive(Debug, Clone)]
+pub struct Site(pub HostTenant);
+
+impl<S: Sync> FromRequestParts<S> for Site {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(Context::of(parts)?.site()?.clone()))
+    }
+}
+
+/// The host name that the request was sent to, in lower case, without port; for matching as text.
+#[derive(Debug, Clone)]
+pub struct HostName(pub String);
+
+impl<S: Sync> FromRequestParts<S> for HostName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let authority = resolve::authority(&parts.uri, &parts.headers, parts.version)?.unwrap_or_default();
+        host::canonical(authority).map(Self).ok_or_else(|| Failure::from(Error::plain(Reason::BadRequest)))
+    }
+}
+
+/// What is known of a request whoever sent it.
+#[derive(Debug, Clone)]
+pub struct RequestInfo {
+    /// The request's id.
+    pub id: RequestId,
+    /// The client's address, behind trusted proxies.
+    pub client: IpAddr,
+    /// Whether the client's scheme is https.
+    pub secure: bool,
+    /// What the client calls itself, at most 256 bytes of it.
+    pub user_agent: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let context = Context::of(parts)?;
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = user_agent.map(|text| text[..text.len().min(MAX_USER_AGENT)].to_owned());
+        Ok(Self { id: context.id, client: context.client, secure: context.secure, user_agent })
+    }
+}
+
+/// Parameters of the path. Refuses with 400 `field_invalid`.
+#[derive(Debug, Clone)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(_)) => {
+                Err(Error::new(Reason::FieldInvalid, "A parameter in the path is malformed").at("path").into())
+            }
+            Err(other) => Err(Error::internal(other).into()),
+        }
+    }
+}
+
+/// Parameters of the query string. Refuses with 400 `field_invalid`.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
+            |_| {
+                Error::new(Reason::FieldInvalid, "A parameter in the query string is missing, unknown or malformed")
+                    .at("query")
+                    .into()
+            },
+        )
+    }
+}

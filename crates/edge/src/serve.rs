@@ -1,0 +1,126 @@
+//! Connections: accepting them under caps, handing their requests to the walk, and draining them at the end.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, response::IntoResponse, routing::get};
+use http::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use kernel::{Error, Reason, RequestId};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::{interval, sleep, timeout},
+};
+
+use crate::{App, EdgeConfig, Failure, failure, metric};
+
+/// What a connection may hold in memory for reading.
+const MAX_BUFFER: usize = 128 << 10;
+const UPKEEP: Duration = Duration::from_secs(5);
+/// Pause after a failed accept, which mostly means that the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` is resolved, then drains: accepts no more, lets running requests finish within the configured
+/// deadline, and cuts off the rest. `admin` serves `GET /metrics` alone.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let config = app.core.config.clone();
+    let protocol = Arc::new(protocol(&config));
+    let slots = Arc::new(Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut helpers = JoinSet::new();
+    helpers.spawn(async {
+        let mut ticks = interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            metric::upkeep();
+        }
+    });
+    if let Some(admin) = admin {
+        helpers.spawn(async move {
+            if let Err(error) = axum::serve(admin, admin_routes()).await {
+                tracing::error!(%error, "the admin listener failed");
+            }
+        });
+    }
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some(_ended) = connections.join_next() => continue,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, slot)) => {
+                let io = TokioIo::new(stream);
+                let connection = graceful.watch(protocol.serve_connection(io, app.walk(peer.ip())));
+                connections.spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%peer, %error, "a connection broke off");
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) if is_of_client(&error) => tracing::debug!(%error, "a connection was given up"),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if timeout(config.shutdown_deadline.0, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "the shutdown deadline passed; the rest is cut off");
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+type Slot = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, Slot)> {
+    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // Worth a few milliseconds to the client, but no reason to turn it away.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, peer, slot))
+}
+
+/// Whether one client's connection failed, and not the accepting of connections.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// The walk refuses large heads with JSON; this is the hard cap beyond which the parser gives up.
+fn protocol(config: &EdgeConfig) -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout.0)
+        .max_header_size((config.max_header_size.0 as usize).saturating_mul(2).clamp(32 << 10, MAX_BUFFER))
+        .max_buf_size(MAX_BUFFER);
+    protocol
+}
+
+fn admin_routes() -> Router {
+    Router::new().route("/metrics", get(metrics)).fallback(|| async {
+        let response = Failure::from(Error::plain(Reason::RouteNotFound)).into_response();
+        failure::render(response, RequestId::now())
+    })
+}
+
+async fn metrics() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metric::render().unwrap_or_default())
+}

@@ -1,0 +1,188 @@
+//! Real connections: what only a socket shows.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use edge::{App, EdgeConfig};
+use kernel::{ByteSize, Span};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::stage::{app, config};
+
+struct Running {
+    address: SocketAddr,
+    admin: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+async fn run(app: App) -> Running {
+    let listen = || TcpListener::bind("127.0.0.1:0");
+    let (Ok(listener), Ok(admin)) = (listen().await, listen().await) else { panic!("no free port") };
+    let (Ok(address), Ok(admin_address)) = (listener.local_addr(), admin.local_addr()) else { panic!("no address") };
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(edge::serve(app, listener, Some(admin), async {
+        let _ = stopped.await;
+    }));
+    Running { address, admin: admin_address, stop, server }
+}
+
+async fn running(config: EdgeConfig) -> Running {
+    run(app(&Arc::default(), config)).await
+}
+
+/// Sends bytes and reads until the server closes.
+async fn talk(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+    let Ok(mut stream) = TcpStream::connect(address).await else { panic!("refused") };
+    // The server may answer and close before it has read everything.
+    let _ = stream.write_all(bytes.as_ref()).await;
+    read(&mut stream).await
+}
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const CLOSE: &str = "Host: api.one.example\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn one_request_and_two_on_one_connection() {
+    let running = running(config()).await;
+    let answer = talk(running.address, format!("GET / HTTP/1.1\r\n{CLOSE}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("content-type: application/json\r\n") && answer.contains("x-request-id: "), "{answer}");
+    let two = format!("GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nowhere HTTP/1.1\r\n{CLOSE}");
+    let answer = talk(running.address, two).await;
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1 401 Unauthorized").count(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn hosts_and_old_protocols() {
+    let running = running(config()).await;
+    let none = talk(running.address, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    assert!(none.starts_with("HTTP/1.1 400") && none.contains("bad_request"), "{none}");
+    let old = talk(running.address, "GET /site HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200") && old.contains(r#""explicit":false"#), "{old}");
+    let absolute = talk(running.address, format!("GET http://api.two.localhost/site HTTP/1.1\r\n{CLOSE}")).await;
+    assert!(absolute.contains(r#""tenant":"two""#), "{absolute}");
+    for odd in ["OPTIONS * HTTP/1.1", "CONNECT api.one.example:80 HTTP/1.1", "GET /a%zz HTTP/1.1"] {
+        let answer = talk(running.address, format!("{odd}\r\n{CLOSE}")).await;
+        assert!(answer.starts_with("HTTP/1.1 40") && answer.contains(r#""success":false"#), "{odd}: {answer}");
+    }
+    let garbage = talk(running.address, "\u{1}\u{2}\u{3} nonsense\r\n\r\n").await;
+    assert!(garbage.starts_with("HTTP/1.1 400"), "{garbage}");
+}
+
+#[tokio::test]
+async fn large_heads_and_bodies_end_the_connection() {
+    let running = running(EdgeConfig { max_body_size: ByteSize(64 << 10), ..config() }).await;
+    let head = format!("GET / HTTP/1.1\r\nX-Long: {}\r\n", "a".repeat(20 << 10));
+    let answer = talk(running.address, format!("{head}Host: localhost\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431") && answer.contains("headers_too_large"), "{answer}");
+    let flood = format!("GET / HTTP/1.1\r\nX-Long: {}", "a".repeat(500 << 10));
+    let answer = talk(running.address, flood).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+
+    let post =
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n";
+    let answer = talk(running.address, format!("{post}Content-Length: 99999999\r\n\r\n{{")).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("connection: close"), "{answer}");
+    let chunk = format!("2000\r\n{}\r\n", "a".repeat(0x2000));
+    let answer = talk(running.address, format!("{post}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(100))).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
+    let waiting =
+        talk(running.address, format!("{post}Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")).await;
+    assert!(waiting.starts_with("HTTP/1.1 413"), "no 100 for what is refused anyway: {waiting}");
+}
+
+#[tokio::test]
+async fn a_client_that_dawdles_is_cut_off() {
+    let running = running(EdgeConfig { header_timeout: Span(Duration::from_millis(300)), ..config() }).await;
+    let started = Instant::now();
+    let answer = talk(running.address, "GET / HTTP/1.1\r\nHost: local").await;
+    assert_eq!(answer, "");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up() {
+    let running = running(EdgeConfig { request_timeout: Span(Duration::from_millis(300)), ..config() }).await;
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n";
+    let answer = talk(running.address, format!("{head}Content-Length: 100\r\n\r\n{{")).await;
+    assert!(answer.starts_with("HTTP/1.1 504") && answer.contains(r#""reason":"timeout""#), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_cap_wait() {
+    let one = std::num::NonZeroUsize::MIN;
+    let running = running(EdgeConfig { max_connections: one, ..config() }).await;
+    let first = TcpStream::connect(running.address).await.unwrap();
+    let address = running.address;
+    let second = tokio::spawn(async move { talk(address, format!("GET / HTTP/1.1\r\n{CLOSE}")).await });
+    sleep(Duration::from_millis(200)).await;
+    assert!(!second.is_finished());
+    drop(first);
+    assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn stopping_lets_running_requests_finish() {
+    let Running { address, stop, server, .. } = running(config()).await;
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    let busy = tokio::spawn(async move { talk(address, "GET /fail/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await });
+    sleep(Duration::from_millis(200)).await;
+    stop.send(()).unwrap();
+    sleep(Duration::from_millis(100)).await;
+    assert!(!server.is_finished(), "a request is still running");
+    let refused = match TcpStream::connect(address).await {
+        Ok(mut stream) => {
+            let _ = stream.write_all(format!("GET / HTTP/1.1\r\n{CLOSE}").as_bytes()).await;
+            read(&mut stream).await.is_empty()
+        }
+        Err(_) => true,
+    };
+    assert!(refused, "nothing new is accepted");
+    let answer = busy.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#"{"success":true}"#), "{answer}");
+    timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
+    assert_eq!(read(&mut idle).await, "");
+}
+
+#[tokio::test]
+async fn stopping_has_a_deadline() {
+    let soon = Span(Duration::from_millis(100));
+    let Running { address, stop, server, .. } = running(EdgeConfig { shutdown_deadline: soon, ..config() }).await;
+    let busy = tokio::spawn(async move { talk(address, "GET /fail/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await });
+    sleep(Duration::from_millis(200)).await;
+    let started = Instant::now();
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    assert_eq!(busy.await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn metrics_are_on_the_admin_listener_alone() {
+    let running = running(config()).await;
+    talk(running.address, format!("HEAD /items/7?page=1 HTTP/1.1\r\n{CLOSE}")).await;
+    talk(running.address, format!("HEAD /items/8?page=1 HTTP/1.1\r\n{CLOSE}")).await;
+    let numbers = talk(running.admin, format!("GET /metrics HTTP/1.1\r\n{CLOSE}")).await;
+    let label = r#"method="HEAD",route="/items/{number}",status="200""#;
+    let line = numbers.lines().find(|line| line.starts_with("insula_http_requests_total") && line.contains(label));
+    assert!(line.is_some_and(|line| line.ends_with(" 2")), "{numbers}");
+    assert!(numbers.contains("insula_http_request_duration_seconds_bucket{"), "{numbers}");
+    assert!(numbers.contains("insula_http_requests_in_flight "), "{numbers}");
+    let other = talk(running.admin, format!("GET / HTTP/1.1\r\n{CLOSE}")).await;
+    assert!(other.starts_with("HTTP/1.1 404") && other.contains("route_not_found"), "{other}");
+    let public = talk(running.address, format!("GET /metrics HTTP/1.1\r\n{CLOSE}")).await;
+    assert!(public.starts_with("HTTP/1.1 401"), "{public}");
+}

@@ -1,0 +1,91 @@
+//! Tenants: made whole, kept apart, removed for ever.
+
+use kernel::{Reason, TenantDirectory, TenantStatus, seal::Place};
+use store::{NewTenant, Tenants};
+
+use crate::fixture::{Backend, Fixture, on_all_databases};
+
+on_all_databases!(
+    a_tenant_is_found_until_it_is_deleted,
+    names_and_domains_are_taken_once,
+    a_failed_creation_leaves_nothing,
+    an_existing_database_is_adopted,
+);
+
+fn new(name: &str, domain: Option<&str>) -> NewTenant {
+    NewTenant { name: name.into(), domain: domain.map(str::to_owned), ..NewTenant::default() }
+}
+
+async fn a_tenant_is_found_until_it_is_deleted(backend: Backend) {
+    let fixture = Fixture::with_tables(backend, "CREATE TABLE t (id SERIAL)").await;
+    let (tenants, tenant) = (&fixture.tenants, &fixture.tenant);
+    let place = Place { tenant: tenant.id, table: "t", row: "1", column: "c" };
+    let sealed = fixture.open.key.seal(place, b"x").unwrap();
+    let again =
+        Tenants::start(fixture.data.path(), fixture.config.clone(), fixture.key.clone(), Vec::new()).await.unwrap();
+    let found = again.first().await.unwrap().unwrap();
+    assert_eq!(found, *tenant);
+    assert_eq!(again.open(&found).await.unwrap().key.open(place, &sealed).unwrap(), b"x");
+    tenants.set_status(tenant, TenantStatus::Suspended).await.unwrap();
+    assert_eq!(tenants.by_id(tenant.id).await.unwrap().unwrap().status, TenantStatus::Suspended);
+    let record = tenants.by_name(&tenant.name).await.unwrap();
+    tenants.delete(&record).await.unwrap();
+    assert!(tenants.first().await.unwrap().is_none());
+    assert!(!tenant.folder.exists());
+    assert_eq!(tenants.by_name(&tenant.name).await.unwrap_err().reason, Reason::NotFound);
+    let made = tenants.create(new(&tenant.name, None), |_, _| Box::pin(async { Ok(()) })).await.unwrap();
+    assert!(tenants.open(&made).await.unwrap().data.schema().table("t").is_none(), "the old data came back");
+    let record = tenants.by_name(&tenant.name).await.unwrap();
+    tenants.delete(&record).await.unwrap();
+}
+
+async fn names_and_domains_are_taken_once(backend: Backend) {
+    let fixture = Fixture::new(backend).await;
+    let tenants = &fixture.tenants;
+    let refusal =
+        async |new: NewTenant| tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await.unwrap_err().reason;
+    assert_eq!(refusal(new(&fixture.tenant.name, None)).await, Reason::NameTaken);
+    assert_eq!(refusal(new("Bad Name", None)).await, Reason::FieldInvalid);
+    assert_eq!(refusal(new("fine", Some("not a domain"))).await, Reason::FieldInvalid);
+    assert_eq!(refusal(NewTenant { first: true, ..new("other", None) }).await, Reason::AlreadyInitialised);
+    fixture.end().await;
+}
+
+async fn a_failed_creation_leaves_nothing(backend: Backend) {
+    let fixture = Fixture::new(backend).await;
+    let name = format!("{}x", fixture.tenant.name);
+    let failing = fixture
+        .tenants
+        .create(new(&name, None), |_, _| Box::pin(async { Err(kernel::Error::plain(Reason::Busy)) }))
+        .await;
+    assert_eq!(failing.unwrap_err().reason, Reason::Busy);
+    assert!(fixture.tenants.by_name(&name).await.is_err());
+    let made = fixture.tenants.create(new(&name, None), |_, _| Box::pin(async { Ok(()) })).await.unwrap();
+    assert_eq!(made.name, name);
+    let record = fixture.tenants.by_name(&name).await.unwrap();
+    fixture.tenants.delete(&record).await.unwrap();
+    fixture.end().await;
+}
+
+async fn an_existing_database_is_adopted(backend: Backend) {
+    let owner = Fixture::with_tables(backend, "CREATE TABLE goods (id SERIAL, name VARCHAR(20))").await;
+    owner.insert("goods", &[("name", store::Value::from("pen"))]).await.unwrap();
+    let url = match backend {
+        Backend::Sqlite => format!("sqlite://{}", owner.tenant.folder.join("insula.db").display()),
+        Backend::Postgres => {
+            format!("{}?schema={}", owner.config.database.expose(), owner.open.data.qualifier().unwrap())
+        }
+        Backend::Mariadb => format!("{}{}", owner.config.database.expose(), owner.open.data.qualifier().unwrap()),
+    };
+    let fixture = Fixture::new(backend).await;
+    let name = format!("{}a", fixture.tenant.name);
+    let adopting = NewTenant { database: Some(url), ..new(&name, None) };
+    let adopted = fixture.tenants.create(adopting, |_, _| Box::pin(async { Ok(()) })).await.unwrap();
+    let open = fixture.tenants.open(&adopted).await.unwrap();
+    assert!(open.data.schema().table("goods").is_some());
+    let record = fixture.tenants.by_name(&name).await.unwrap();
+    fixture.tenants.delete(&record).await.unwrap();
+    assert!(owner.json("goods").await.contains("pen"), "deleting the tenant took the adopted table with it");
+    fixture.end().await;
+    owner.end().await;
+}
