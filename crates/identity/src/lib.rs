@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Identity: who is asking, for which tenant, and with what right.
+//!
+//! Users belong to one group, whose power and rules decide what they may do. A session is a row that can be revoked,
+//! and a signed token that names it. [`Identity`] is the service that the binary wires; it answers the edge's question
+//! who a token belongs to, and [`routes`] are its doors over HTTP.
+
+mod backoff;
+mod bootstrap;
+mod config;
+mod fitness;
+mod groups;
+mod identity;
+mod keyring;
+mod login;
+mod password;
+mod routes;
+mod sessions;
+mod tables;
+mod tokens;
+mod turnstile;
+mod user;
+mod users;
+
+pub use config::{IdentityConfig, Registration};
+pub use groups::GroupChange;
+pub use identity::{Bootstrap, Identity};
+pub use routes::routes;
+pub use tables::MIGRATIONS;
+pub use user::{NewUser, User, UserStatus};
+
+/// The feature's name, in migrations and in the OpenAPI document.
+pub const NAME: &str = "identity";

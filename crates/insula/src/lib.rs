@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Insula: many isolated back ends in one program.
+//!
+//! This crate puts the parts together: configuration, command line, the list of features, the running server, the
+//! demonstration, import and export.
+
+pub mod cli;
+pub mod config;
+mod demo;
+mod failure;
+mod features;
+mod installation;
+mod log;
+mod password;
+mod private_file;
+mod ready;
+mod server;
+mod setup_token;
+mod transfer;
+
+pub use config::Config;
+pub use failure::{Failure, Result};
+pub use features::Features;
+pub use installation::Installation;
+pub use ready::{Account, Ready};
+pub use server::{Options, Server};

@@ -1,1 +1,25 @@
-fn main() {}
+//! The program `insula`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use insula::cli::Cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Threads for work that blocks, such as reading and writing SQLite.
+const BLOCKING_THREADS: usize = 64;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => {
+            eprintln!("error: the program cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sea_query::{
-    Alias, ColumnDef, Index, MysqlQueryBuilder, PostgresQueryBuilder, SqliteQueryBuilder, Table, TableCreateStatement,
-    TableRef,
+    Alias, ColumnDef, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index, MysqlQueryBuilder,
+    PostgresQueryBuilder, SqliteQueryBuilder, Table, TableCreateStatement, TableRef,
 };
 
 use crate::Dialect;
@@ -43,6 +43,24 @@ impl Ddl {
             Dialect::Postgres => statement.to_string(PostgresQueryBuilder),
             Dialect::Mariadb => statement.to_string(MysqlQueryBuilder),
         }
+    }
+
+    /// A foreign key from a column to the `id` of another table of the same database.
+    pub fn reference(
+        &self,
+        table: &str,
+        column: &str,
+        target: &str,
+        on_delete: ForeignKeyAction,
+    ) -> ForeignKeyCreateStatement {
+        // Definitions run with this database as the place of bare names, and MariaDB's builder takes no others here.
+        let bare = |name: &str| Alias::new(name);
+        let mut reference = ForeignKey::create();
+        reference
+            .name(format!("{table}_{column}_reference"))
+            .from(bare(table), bare(column))
+            .to(bare(target), bare("id"));
+        reference.on_delete(on_delete).take()
     }
 
     /// The SQL text of an index over columns, named after them.

@@ -131,12 +131,12 @@ impl Source {
             return match (only, by_rule) {
                 (Some(_), _) => Seen::Nowhere,
                 (None, None) => Seen::Everywhere,
-                (None, Some(rule)) => Seen::Where(CaseStatement::new().case(rule, 1).finally(0).into()),
+                (None, Some(rule)) => Seen::Where(CaseStatement::new().case(rule, yes()).finally(no()).into()),
             };
         };
         let mut case = CaseStatement::new();
         if let Some(what) = hide {
-            case = case.case(environment.row_is(owner.clone(), what), 0);
+            case = case.case(environment.row_is(owner.clone(), what), no());
         }
         let mut shown = Condition::all();
         if let Some(what) = only {
@@ -145,7 +145,7 @@ impl Source {
         if let Some(rule) = by_rule {
             shown = shown.add(rule);
         }
-        Seen::Where(if shown.is_empty() { case.finally(1) } else { case.case(shown, 1).finally(0) }.into())
+        Seen::Where(if shown.is_empty() { case.finally(yes()) } else { case.case(shown, yes()).finally(no()) }.into())
     }
 
     /// The rows in which a rule shows a column, where not every rule of the action does.
@@ -155,6 +155,16 @@ impl Source {
         }
         any_of(self.rules().filter(|rule| rule.allows_column(position)), environment)
     }
+}
+
+/// 1, as a number in the text: a bound one would be of no type where nothing else says which.
+fn yes() -> Expr {
+    Expr::cust("1")
+}
+
+/// 0.
+fn no() -> Expr {
+    Expr::cust("0")
 }
 
 /// One of the rules must hold; none where one of them always does, or where there are none.
@@ -223,7 +233,7 @@ impl Scope<'_> {
         match source.seen(at.position, self.environment) {
             Seen::Everywhere => column,
             Seen::Nowhere => Expr::cust("NULL"),
-            Seen::Where(flag) => CaseStatement::new().case(flag.eq(1), column).into(),
+            Seen::Where(flag) => CaseStatement::new().case(flag.eq(yes()), column).into(),
         }
     }
 

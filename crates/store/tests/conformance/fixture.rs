@@ -6,27 +6,7 @@ use kernel::{Secret, Tenant, WriteContext, seal::SealingKey};
 use sea_query::{Condition, Query};
 use store::{Change, Column, Insert, OpenTenant, OutputColumn, StoreConfig, Table, Tenants, Value, apply_scripts};
 use tempfile::TempDir;
-
-/// The database a story runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
-    Mariadb,
-}
-
-/// Makes three tests of a story, one a database.
-macro_rules! on_all_databases {
-    ($($story:ident),* $(,)?) => {
-        mod sqlite { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::fixture::Backend::Sqlite).await; })* }
-        mod postgres { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::fixture::Backend::Postgres).await; })* }
-        mod mariadb { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::fixture::Backend::Mariadb).await; })* }
-    };
-}
-pub(crate) use on_all_databases;
+use testkit::Backend;
 
 /// A tenant with its databases open; removed at the end.
 pub(crate) struct Fixture {
@@ -38,26 +18,12 @@ pub(crate) struct Fixture {
     pub(crate) config: StoreConfig,
 }
 
-impl Backend {
-    /// Where tenants live on it.
-    pub(crate) fn config(self) -> StoreConfig {
-        let server = |name| {
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests by `cargo xtask test`"))
-        };
-        let database = match self {
-            Self::Sqlite => "sqlite".to_owned(),
-            Self::Postgres => server("INSULA_TEST_POSTGRES_URL"),
-            Self::Mariadb => server("INSULA_TEST_MARIADB_URL"),
-        };
-        StoreConfig { database: Secret::new(database), connections: 8, ..StoreConfig::default() }
-    }
-}
-
 impl Fixture {
     /// A fresh tenant.
     pub(crate) async fn new(backend: Backend) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (key, config) = (SealingKey::generate(), backend.config());
+        let config = StoreConfig { database: Secret::new(backend.url()), connections: 8, ..StoreConfig::default() };
+        let key = SealingKey::generate();
         let tenants = Tenants::start(data.path(), config.clone(), key.clone(), Vec::new()).await.unwrap();
         let name = format!("t{}", uuid::Uuid::new_v4().simple()).chars().take(24).collect();
         let new = store::NewTenant { name, ..store::NewTenant::default() };
@@ -69,7 +35,7 @@ impl Fixture {
     /// The same with tables: `common` for all databases, where `SERIAL` stands for a key that counts itself up.
     pub(crate) async fn with_tables(backend: Backend, common: &str) -> Self {
         let fixture = Self::new(backend).await;
-        fixture.migrate("0001_tables.sql", &spelled(backend, common)).await.unwrap();
+        fixture.migrate("0001_tables.sql", &backend.spelled(common)).await.unwrap();
         fixture
     }
 
@@ -131,14 +97,4 @@ impl Fixture {
 fn readable(column: &Column, expr: sea_query::Expr) -> sea_query::Expr {
     use sea_query::ExprTrait;
     if column.read_as_text { expr.cast_as(sea_query::Alias::new("text")) } else { expr }
-}
-
-/// SQL in the words of a database.
-pub(crate) fn spelled(backend: Backend, sql: &str) -> String {
-    let (serial, moment, date_time, bytes) = match backend {
-        Backend::Sqlite => ("INTEGER PRIMARY KEY", "TIMESTAMP", "DATETIME", "BLOB"),
-        Backend::Postgres => ("BIGSERIAL PRIMARY KEY", "TIMESTAMPTZ", "TIMESTAMP", "BYTEA"),
-        Backend::Mariadb => ("BIGINT AUTO_INCREMENT PRIMARY KEY", "TIMESTAMP(6) NULL", "DATETIME(6)", "LONGBLOB"),
-    };
-    sql.replace("SERIAL", serial).replace("MOMENT", moment).replace("DATE_TIME", date_time).replace("BYTES", bytes)
 }

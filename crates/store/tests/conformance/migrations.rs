@@ -2,7 +2,9 @@
 
 use store::{Error, Migration, migrate};
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(
     files_are_applied_once_and_in_order,

@@ -6,7 +6,9 @@ use kernel::WriteContext;
 use sea_query::{Alias, Condition, Expr, ExprTrait, LikeExpr, Query};
 use store::{Change, Insert, Value};
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(
     like_tells_upper_from_lower_case,

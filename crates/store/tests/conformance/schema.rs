@@ -2,7 +2,9 @@
 
 use store::Kind;
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(the_catalogue_is_read_alike, mixed_case_and_reserved_words_work, views_are_seen);
 

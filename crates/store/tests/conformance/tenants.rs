@@ -3,7 +3,9 @@
 use kernel::{Reason, TenantDirectory, TenantStatus, seal::Place};
 use store::{NewTenant, Tenants};
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(
     a_tenant_is_found_until_it_is_deleted,

@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 use store::Value;
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(every_kind_of_value_has_one_spelling, nulls_stay_null, decimals_keep_their_digits);
 

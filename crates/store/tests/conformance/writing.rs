@@ -6,7 +6,9 @@ use kernel::{RequestId, WriteContext};
 use sea_query::{Alias, Condition, Expr, ExprTrait};
 use store::{Change, Delete, Error, Guard, Insert, Update, Value};
 
-use crate::fixture::{Backend, Fixture, on_all_databases};
+use testkit::{Backend, on_all_databases};
+
+use crate::fixture::Fixture;
 
 on_all_databases!(
     constraints_are_told_apart,

@@ -1,0 +1,82 @@
+//! A server as a child process: started, asked what it used, ended.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// The kernel counts processor time in hundredths of a second, whatever its own clock does.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// A running server. Dropping it ends it.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a server and waits until it has written its ready file. What it says goes to a file beside that one.
+    pub(crate) fn start(command: &mut Command, ready_file: &Path) -> Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let log = ready_file.with_extension("log");
+        command.arg("--ready-file").arg(ready_file).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(File::create(&log)?);
+        let mut process = Self(command.spawn().with_context(|| format!("Cannot run {program}"))?);
+        let deadline = Instant::now() + READY_WITHIN;
+        while !ready_file.exists() {
+            if let Some(status) = process.0.try_wait()? {
+                bail!("{program} ended while it was starting ({status}):\n{}", fs::read_to_string(&log)?);
+            }
+            ensure!(Instant::now() < deadline, "{program} was not ready after {READY_WITHIN:?}.");
+            sleep(Duration::from_millis(20));
+        }
+        Ok(process)
+    }
+
+    /// The processor time it has used so far; none where the system does not tell.
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
+        processor_time(&fs::read_to_string(format!("/proc/{}/stat", self.0.id())).ok()?)
+    }
+
+    /// The memory it holds now, in KiB; none where the system does not tell.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Its folder is thrown away with it; one that has ended already cannot be ended again.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// User and system time out of the form of `/proc/PID/stat`; the name in parentheses may hold anything.
+fn processor_time(stat: &str) -> Option<Duration> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+}
+
+/// The resident set out of the form of `/proc/PID/status`.
+fn memory(status: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{memory, processor_time};
+    use std::time::Duration;
+
+    #[test]
+    fn the_kernels_tables_are_read() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 100 1000 20";
+        assert_eq!(processor_time(stat), Some(Duration::from_secs(3)));
+        assert_eq!(memory("Name:\tx\nVmRSS:\t  12344 kB\n"), Some(12_344));
+        assert_eq!((processor_time(""), memory("")), (None, None));
+    }
+}

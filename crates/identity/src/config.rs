@@ -1,0 +1,92 @@
+//! Identity's part of the configuration.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use kernel::{ByteSize, Span};
+use serde::{Deserialize, Serialize};
+
+/// Who may come in, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityConfig {
+    /// Whether strangers may register: `open` or `closed`.
+    pub registration: Registration,
+    /// The group of whoever registers.
+    pub default_group: String,
+    /// Minutes without activity after which a session ends; a group may say otherwise.
+    pub session_timeout_minutes: NonZeroU32,
+    /// Whether every request moves the end of its session; if not, it ends so many minutes after its beginning.
+    pub refresh_session_on_activity: bool,
+    /// Sessions that a user may have at once, the oldest goes; a group may say otherwise.
+    pub max_concurrent_sessions: NonZeroU32,
+    /// Time after which a session ends however active it is.
+    pub session_max_lifetime: Span,
+    /// Time between two writes of what is known of the sessions' activity.
+    pub session_flush_interval: Span,
+    /// Power from which a caller may end the sessions of others.
+    pub min_clear_sessions_power: u8,
+    /// Whether that reaches users of higher power than the caller.
+    pub clear_sessions_any_power: bool,
+    /// Memory that hashing one password takes.
+    pub password_memory: ByteSize,
+    /// Passes over that memory.
+    pub password_passes: NonZeroU32,
+    /// Passwords that are hashed at once; as many as there are cores where absent.
+    pub hash_threads: Option<NonZeroUsize>,
+    /// Passwords that may wait to be hashed before requests are refused with 503.
+    pub hash_queue: usize,
+}
+
+/// Whether strangers may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Anyone may.
+    #[default]
+    Open,
+    /// Users are made by the operator alone.
+    Closed,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        let count = |number: u32| NonZeroU32::MIN.saturating_add(number - 1);
+        Self {
+            registration: Registration::Open,
+            default_group: "users".to_owned(),
+            session_timeout_minutes: count(60),
+            refresh_session_on_activity: true,
+            max_concurrent_sessions: count(10),
+            session_max_lifetime: Span::seconds(30 * 24 * 60 * 60),
+            session_flush_interval: Span::seconds(30),
+            min_clear_sessions_power: 70,
+            clear_sessions_any_power: false,
+            password_memory: ByteSize(19 << 20),
+            password_passes: count(2),
+            hash_threads: None,
+            hash_queue: 64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IdentityConfig, Registration};
+
+    #[test]
+    fn an_empty_file_gives_the_defaults_and_what_is_written_reads_back() {
+        let config: IdentityConfig = toml::from_str("").unwrap();
+        assert_eq!(config, IdentityConfig::default());
+        let again: IdentityConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+        let closed: IdentityConfig = toml::from_str("registration = \"closed\"").unwrap();
+        assert_eq!(closed.registration, Registration::Closed);
+    }
+
+    #[test]
+    fn unknown_keys_and_limits_of_zero_are_errors() {
+        for bad in ["max_sessions = 1", "session_timeout_minutes = 0", "registration = \"maybe\"", "hash_threads = 0"] {
+            assert!(toml::from_str::<IdentityConfig>(bad).is_err(), "{bad}");
+        }
+    }
+}

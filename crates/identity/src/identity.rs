@@ -1,0 +1,125 @@
+//! Identity: what it holds, and how it tells who is asking.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use kernel::{
+    Authenticated, Authenticator, BoxFuture, Error, HostTenant, Reason, Result, Secret, TenantDirectory, TenantId,
+};
+use store::Tenants;
+
+use crate::{
+    IdentityConfig,
+    backoff::Backoff,
+    password::Hasher,
+    sessions::Sessions,
+    tokens::{self, Tokens},
+    turnstile::Turnstile,
+};
+
+/// Time between two sweeps of ended sessions.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// How a new installation may be initialised over HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct Bootstrap {
+    /// The one-time token that lets callers in from elsewhere than loopback; none lets nobody.
+    pub setup_token: Option<Secret>,
+    /// The file that keeps the token; it is removed once the installation is initialised.
+    pub setup_token_file: Option<PathBuf>,
+    /// Further host names on which it is accepted, in lower case.
+    pub hosts: Vec<String>,
+}
+
+/// What only one user of a tenant can have, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Claim {
+    Username(String),
+    Email(String),
+}
+
+/// Users, groups, sessions and tokens of all tenants.
+pub struct Identity {
+    pub(crate) tenants: Arc<Tenants>,
+    pub(crate) config: Arc<IdentityConfig>,
+    pub(crate) bootstrap: Bootstrap,
+    pub(crate) hasher: Hasher,
+    pub(crate) tokens: Tokens,
+    pub(crate) sessions: Sessions,
+    pub(crate) backoff: Backoff,
+    /// What is being registered at this moment.
+    pub(crate) registering: Turnstile<(TenantId, Claim)>,
+}
+
+impl Identity {
+    /// Identity over the tenants of an installation. It touches no database until it is asked.
+    pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
+        let config = Arc::new(config);
+        Arc::new(Self {
+            hasher: Hasher::new(&config),
+            tokens: Tokens::new(Arc::clone(&tenants)),
+            sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config)),
+            backoff: Backoff::new(),
+            registering: Turnstile::new(),
+            bootstrap,
+            config,
+            tenants,
+        })
+    }
+
+    /// Writes down when sessions were last used; to be called once more before the program ends.
+    pub async fn flush(&self) {
+        self.sessions.flush().await;
+    }
+
+    /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
+    pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let identity = Arc::clone(self);
+        async move {
+            let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));
+            let mut swept = tokio::time::Instant::now();
+            loop {
+                tokio::time::sleep(interval).await;
+                identity.sessions.flush().await;
+                if swept.elapsed() >= SWEEP {
+                    identity.sessions.sweep().await;
+                    swept = tokio::time::Instant::now();
+                }
+            }
+        }
+    }
+
+    async fn find_out(&self, host: &HostTenant, token: &str) -> Result<Authenticated> {
+        let hash = tokens::hash(token);
+        let known = self.tokens.known(&hash, kernel::time::now());
+        let claimed = match &known {
+            Some(verified) => verified.tenant,
+            None => tokens::claimed_tenant(token)?,
+        };
+        let tenant = if claimed == host.tenant.id {
+            Arc::clone(&host.tenant)
+        } else if host.explicit {
+            return Err(Error::plain(Reason::TenantMismatch));
+        } else {
+            self.tenants.by_id(claimed).await?.ok_or_else(tokens::invalid)?
+        };
+        tenant.require_active()?;
+        let verified = match known {
+            Some(verified) => verified,
+            None => self.tokens.verify(&tenant, token, hash).await?,
+        };
+        let session = self.sessions.enter(&tenant, &verified, &hash).await?;
+        Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
+    }
+}
+
+impl Authenticator for Identity {
+    fn authenticate<'a>(&'a self, host: &'a HostTenant, token: &'a str) -> BoxFuture<'a, Result<Authenticated>> {
+        Box::pin(self.find_out(host, token))
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Identity's doors over HTTP: one file an action.
+
+mod clear_sessions;
+mod init;
+mod login;
+mod logout;
+mod register;
+mod status;
+
+use std::sync::Arc;
+
+use edge::RequestInfo;
+use kernel::Group;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{Identity, User, login::Visitor};
+
+/// The routes below `/auth/`, and the two by which a new installation is initialised.
+pub fn routes(identity: Arc<Identity>) -> edge::Routes {
+    OpenApiRouter::new()
+        .routes(routes!(login::login))
+        .routes(routes!(logout::logout))
+        .routes(routes!(register::register))
+        .routes(routes!(status::status))
+        .routes(routes!(clear_sessions::clear_sessions))
+        .routes(routes!(init::init))
+        .routes(routes!(init::init_walnut))
+        .with_state(identity)
+}
+
+/// A user as the answers show one.
+#[derive(Serialize, ToSchema)]
+struct Account {
+    /// The user's number in the tenant.
+    #[schema(example = 1)]
+    id: i64,
+    /// The user's id.
+    #[schema(value_type = String, format = "uuid")]
+    uuid: Uuid,
+    /// The name to log in with.
+    #[schema(example = "admin")]
+    username: String,
+    /// The e-mail address, where one is known.
+    #[schema(example = "admin@example.com")]
+    email: Option<String>,
+    /// The name to show.
+    #[schema(example = "Full Name")]
+    name: String,
+    /// The group's name.
+    #[schema(example = "administrators")]
+    role: String,
+    /// The group's power, from 1 to 100.
+    #[schema(example = 100)]
+    power: u8,
+}
+
+impl Account {
+    fn new(user: &User) -> Self {
+        let User { id, number, username, email, name, group, .. } = user;
+        Self::of(*number, *id, username, email.as_deref(), name, group)
+    }
+
+    fn of(number: i64, id: Uuid, username: &str, email: Option<&str>, name: &str, group: &Group) -> Self {
+        Self {
+            id: number,
+            uuid: id,
+            username: username.to_owned(),
+            email: email.map(str::to_owned),
+            name: name.to_owned(),
+            role: group.name.clone(),
+            power: group.power,
+        }
+    }
+
+    fn of_principal(principal: &kernel::Principal) -> Self {
+        let kernel::Principal { id, number, username, email, name, group, .. } = principal;
+        Self::of(*number, *id, username, email.as_deref(), name, group)
+    }
+}
+
+/// A session has begun.
+#[derive(Serialize, ToSchema)]
+struct SessionBegun {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The token for `Authorization: Bearer`.
+    token: String,
+    /// Who it stands for.
+    user: Account,
+}
+
+impl SessionBegun {
+    fn new(entered: crate::login::Entered) -> Self {
+        Self { success: true, user: Account::new(&entered.user), token: entered.token }
+    }
+}
+
+fn visitor(info: RequestInfo) -> Visitor {
+    Visitor { request: info.id, client: info.client, user_agent: info.user_agent }
+}

@@ -1,0 +1,352 @@
+//! Sessions that are alive: what this process knows of them, and for how long it believes it.
+//!
+//! A session is read with its user and group and believed for [`BELIEVED`]. Its activity is kept in memory and written
+//! in batches. What ends here is dead here at once; other processes notice within [`BELIEVED`].
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kernel::{Group, Principal, Result, Tenant, TenantId, time::Timestamp};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use store::Tenants;
+use uuid::Uuid;
+
+use crate::{
+    IdentityConfig, UserStatus,
+    tables::sessions::{self, Found},
+    tokens::{TokenHash, Verified, hex, invalid},
+    turnstile::Turnstile,
+};
+
+/// How long this process believes what it read of a session.
+const BELIEVED: Duration = Duration::from_secs(5);
+const REMEMBERED: usize = 50_000;
+const GROUPS: usize = 50_000;
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetimes {
+    pub(crate) timeout_minutes: u64,
+    pub(crate) refresh: bool,
+    pub(crate) longest: Duration,
+}
+
+impl Lifetimes {
+    pub(crate) fn of(config: &IdentityConfig, group: &Group) -> Self {
+        let timeout = group.session_timeout_minutes.filter(|minutes| *minutes > 0);
+        Self {
+            timeout_minutes: timeout.unwrap_or(config.session_timeout_minutes.get().into()),
+            refresh: config.refresh_session_on_activity,
+            longest: config.session_max_lifetime.0,
+        }
+    }
+
+    /// The moment at which a session ends that is used no more.
+    pub(crate) fn end(&self, created_at: Timestamp, last_accessed: Timestamp) -> Timestamp {
+        let from = if self.refresh { last_accessed } else { created_at };
+        let timeout = Duration::from_secs(self.timeout_minutes.saturating_mul(60));
+        after(from, timeout).min(self.last(created_at))
+    }
+
+    /// The moment at which a session ends in any case.
+    pub(crate) fn last(&self, created_at: Timestamp) -> Timestamp {
+        after(created_at, self.longest)
+    }
+}
+
+fn after(moment: Timestamp, span: Duration) -> Timestamp {
+    moment.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// A session that was alive when it was read.
+pub(crate) struct Session {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) lifetimes: Lifetimes,
+    tenant: TenantId,
+    token_hash: TokenHash,
+    read: Instant,
+    activity: Arc<Activity>,
+}
+
+impl Session {
+    pub(crate) fn last_accessed(&self) -> Timestamp {
+        self.activity.last_accessed()
+    }
+
+    /// The moment at which it ends if it is used no more.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.lifetimes.end(self.created_at, self.last_accessed())
+    }
+}
+
+/// When a session was last used, and whether the database knows.
+struct Activity {
+    /// Unix microseconds.
+    last_accessed: AtomicI64,
+    unwritten: AtomicBool,
+    tenant: Arc<Tenant>,
+    created_at: Timestamp,
+    lifetimes: Lifetimes,
+}
+
+impl Activity {
+    fn last_accessed(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.last_accessed.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}
+
+/// All sessions that this process knows of.
+pub(crate) struct Sessions {
+    tenants: Arc<Tenants>,
+    config: Arc<IdentityConfig>,
+    alive: Cache<Uuid, Arc<Session>>,
+    /// Sessions that ended here. Who reads a session while it ends finds it here afterwards.
+    ended: Cache<Uuid, ()>,
+    groups: Cache<(TenantId, i64), Arc<Group>>,
+    reading: Turnstile<Uuid>,
+    /// Used since the last flush. No more than there are sessions in use.
+    unwritten: Mutex<HashMap<Uuid, Arc<Activity>>>,
+    /// Tenants with sessions in use since the last sweep.
+    touched: Mutex<HashMap<TenantId, Arc<Tenant>>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(tenants: Arc<Tenants>, config: Arc<IdentityConfig>) -> Self {
+        Self {
+            tenants,
+            config,
+            alive: Cache::new(REMEMBERED),
+            ended: Cache::new(REMEMBERED),
+            groups: Cache::new(GROUPS),
+            reading: Turnstile::new(),
+            unwritten: Mutex::default(),
+            touched: Mutex::default(),
+        }
+    }
+
+    /// The session of a verified token, which this request keeps alive. Errors: 401 `session_invalid`, 503.
+    pub(crate) async fn enter(&self, tenant: &Arc<Tenant>, token: &Verified, hash: &TokenHash) -> Result<Arc<Session>> {
+        let session = match self.believed(tenant.id, token.session) {
+            Some(session) => session,
+            None => self.read(tenant, token, hash).await?,
+        };
+        let now = kernel::time::now();
+        if session.principal.id != token.user || session.token_hash != *hash || now >= session.expires_at() {
+            return Err(invalid());
+        }
+        if session.lifetimes.refresh {
+            self.touch(token.session, &session.activity, now);
+        }
+        Ok(session)
+    }
+
+    /// A session that [`Self::enter`] has let in a moment ago.
+    pub(crate) fn current(&self, id: Uuid) -> Option<Arc<Session>> {
+        self.alive.get(&id)
+    }
+
+    fn believed(&self, tenant: TenantId, id: Uuid) -> Option<Arc<Session>> {
+        self.alive.get(&id).filter(|session| session.tenant == tenant && session.read.elapsed() < BELIEVED)
+    }
+
+    /// Reads a session anew; many requests of one session at once read it once.
+    async fn read(&self, tenant: &Arc<Tenant>, token: &Verified, hash: &TokenHash) -> Result<Arc<Session>> {
+        let id = token.session;
+        if self.ended.contains_key(&id) {
+            return Err(invalid());
+        }
+        let _pass = self.reading.enter(id).await;
+        if let Some(session) = self.believed(tenant.id, id) {
+            return Ok(session);
+        }
+        let read = Instant::now();
+        let open = self.tenants.open(tenant).await?;
+        let found = sessions::find(&open.system, id).await?;
+        let found = found.filter(|found| found.status == UserStatus::Active && found.token_hash == hex(hash));
+        let Some(found) = found else {
+            self.alive.remove(&id);
+            return Err(invalid());
+        };
+        let session = self.assemble(tenant, id, found, hash, read).inspect_err(|_| drop(self.alive.remove(&id)))?;
+        self.alive.insert(id, Arc::clone(&session));
+        // In this order and the other way round in `end`, so that one of the two removes it.
+        if self.ended.contains_key(&id) {
+            self.alive.remove(&id);
+            return Err(invalid());
+        }
+        self.touched.lock().entry(tenant.id).or_insert_with(|| Arc::clone(tenant));
+        Ok(session)
+    }
+
+    fn assemble(
+        &self,
+        tenant: &Arc<Tenant>,
+        id: Uuid,
+        found: Found,
+        hash: &TokenHash,
+        read: Instant,
+    ) -> Result<Arc<Session>> {
+        let group = self.same_group(tenant.id, found.group);
+        let lifetimes = Lifetimes::of(&self.config, &group);
+        let pending = self.unwritten.lock().get(&id).cloned();
+        // What is in the database decides, unless this process knows of later activity that is not written yet.
+        let later = pending.map(|activity| activity.last_accessed()).filter(|later| *later > found.last_accessed);
+        if later.is_none() && kernel::time::now() >= found.expires_at {
+            return Err(invalid());
+        }
+        let activity = Activity {
+            last_accessed: AtomicI64::new(later.unwrap_or(found.last_accessed).as_microsecond()),
+            unwritten: AtomicBool::new(false),
+            tenant: Arc::clone(tenant),
+            created_at: found.created_at,
+            lifetimes,
+        };
+        let principal = Principal {
+            id: found.user,
+            number: found.number,
+            username: found.username,
+            email: found.email,
+            name: found.name,
+            group,
+            session: id,
+        };
+        Ok(Arc::new(Session {
+            principal: Arc::new(principal),
+            created_at: found.created_at,
+            lifetimes,
+            tenant: tenant.id,
+            token_hash: *hash,
+            read,
+            activity: Arc::new(activity),
+        }))
+    }
+
+    /// One value for all members of a group as long as it does not change.
+    fn same_group(&self, tenant: TenantId, group: Group) -> Arc<Group> {
+        if let Some(known) = self.groups.get(&(tenant, group.id)).filter(|known| **known == group) {
+            return known;
+        }
+        let group = Arc::new(group);
+        self.groups.insert((tenant, group.id), Arc::clone(&group));
+        group
+    }
+
+    fn touch(&self, id: Uuid, activity: &Arc<Activity>, now: Timestamp) {
+        activity.last_accessed.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+        if !activity.unwritten.swap(true, Ordering::AcqRel) {
+            self.unwritten.lock().insert(id, Arc::clone(activity));
+        }
+    }
+
+    /// Makes sessions dead here at once. They are removed from the database already.
+    pub(crate) fn end(&self, ids: &[Uuid]) {
+        for id in ids {
+            self.ended.insert(*id, ());
+            self.alive.remove(id);
+        }
+        let mut unwritten = self.unwritten.lock();
+        for id in ids {
+            unwritten.remove(id);
+        }
+    }
+
+    /// Makes this process read sessions anew whose user or group has changed.
+    pub(crate) fn doubt(&self, changed: impl Fn(&Principal) -> bool) {
+        self.alive.retain(|_, session| !changed(&session.principal));
+    }
+
+    /// Writes down when sessions were used. What cannot be written is tried again with the next flush.
+    pub(crate) async fn flush(&self) {
+        let unwritten: Vec<_> = self.unwritten.lock().iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
+        let mut tenants: HashMap<TenantId, (Arc<Tenant>, Batches)> = HashMap::new();
+        for (id, activity) in &unwritten {
+            activity.unwritten.store(false, Ordering::Release);
+            let (_, batches) =
+                tenants.entry(activity.tenant.id).or_insert_with(|| (Arc::clone(&activity.tenant), Batches::default()));
+            batches.add(*id, activity);
+        }
+        for (tenant, batches) in tenants.into_values() {
+            let ids: Vec<_> = batches.sessions().collect();
+            match self.write(&tenant, batches.into_activities()).await {
+                Ok(()) => self.written(&ids),
+                Err(error) => tracing::warn!(tenant = tenant.name, %error, "the activity of sessions was not written"),
+            }
+        }
+    }
+
+    async fn write(&self, tenant: &Tenant, activities: Vec<sessions::Activity>) -> Result<()> {
+        let open = self.tenants.open(tenant).await?;
+        Ok(sessions::write_activity(&open.system, activities).await?)
+    }
+
+    /// Forgets what is written, except what was used again meanwhile.
+    fn written(&self, ids: &[Uuid]) {
+        let mut unwritten = self.unwritten.lock();
+        for id in ids {
+            if unwritten.get(id).is_some_and(|activity| !activity.unwritten.load(Ordering::Acquire)) {
+                unwritten.remove(id);
+            }
+        }
+    }
+
+    /// Removes sessions that ended some time ago, of tenants that were in use since the last sweep.
+    pub(crate) async fn sweep(&self) {
+        let touched = std::mem::take(&mut *self.touched.lock());
+        // Another process may know of activity that it has not written yet.
+        let grace = self.config.session_flush_interval.0.saturating_mul(2) + Duration::from_mins(1);
+        let before = kernel::time::now().checked_sub(grace).unwrap_or(Timestamp::MIN);
+        for tenant in touched.into_values() {
+            let swept = async {
+                let open = self.tenants.open(&tenant).await?;
+                Ok::<_, kernel::Error>(sessions::sweep(&open.system, before).await?)
+            };
+            match swept.await {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(tenant = tenant.name, count, "expired sessions were removed"),
+                Err(error) => tracing::warn!(tenant = tenant.name, %error, "expired sessions were not removed"),
+            }
+        }
+    }
+}
+
+/// Sessions by the moment of their last use, to a few seconds, and by the moment of their end: so that a flush takes
+/// few statements however many sessions there are.
+#[derive(Default)]
+struct Batches(HashMap<(i64, Timestamp), Vec<Uuid>>);
+
+impl Batches {
+    const STEP: i64 = 5;
+
+    fn add(&mut self, id: Uuid, activity: &Activity) {
+        let second = activity.last_accessed().as_second();
+        let step = second - second.rem_euclid(Self::STEP);
+        let accessed = Timestamp::from_second(step).unwrap_or_default().max(activity.created_at);
+        let end = activity.lifetimes.end(activity.created_at, accessed);
+        self.0.entry((accessed.as_microsecond(), end)).or_default().push(id);
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = Uuid> {
+        self.0.values().flatten().copied()
+    }
+
+    fn into_activities(self) -> Vec<sessions::Activity> {
+        let activity = |((accessed, expires_at), sessions)| sessions::Activity {
+            last_accessed: Timestamp::from_microsecond(accessed).unwrap_or_default(),
+            expires_at,
+            sessions,
+        };
+        self.0.into_iter().map(activity).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! `_sessions`: who is logged in. A token is never stored, only what recognises it.
+
+use kernel::{Group, WriteContext, time::Timestamp};
+use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query};
+use store::{Database, Ddl, Result, Transaction, Value};
+use uuid::Uuid;
+
+use super::{column, groups, groups::GROUPS, insert, of, users::USERS};
+use crate::UserStatus;
+
+pub(crate) const SESSIONS: &str = "_sessions";
+
+/// Rows that one statement names at the most.
+const CHUNK: usize = 500;
+
+/// A session to be stored.
+#[derive(Clone)]
+pub(crate) struct Fresh {
+    pub(crate) id: Uuid,
+    /// SHA-256 of the token, in hexadecimal.
+    pub(crate) token_hash: String,
+    pub(crate) user: Uuid,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) ip: String,
+    pub(crate) user_agent: Option<String>,
+    /// Sessions that the user may have; the oldest make room.
+    pub(crate) cap: u64,
+}
+
+/// A session with the user and the group it acts for, as the database has them now.
+pub(crate) struct Found {
+    pub(crate) token_hash: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_accessed: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) user: Uuid,
+    pub(crate) number: i64,
+    pub(crate) username: String,
+    pub(crate) email: Option<String>,
+    pub(crate) name: String,
+    pub(crate) status: UserStatus,
+    pub(crate) group: Group,
+}
+
+/// Reads a session with its user and group, in one statement.
+pub(crate) async fn find(database: &Database, id: Uuid) -> Result<Option<Found>> {
+    let ddl = database.ddl();
+    let mut select = Query::select();
+    select.columns(["token_hash", "created_at", "last_accessed", "expires_at"].map(|name| of(SESSIONS, name)));
+    select.columns(["id", "number", "username", "email", "name", "status"].map(|name| of(USERS, name)));
+    groups::add_columns(&mut select);
+    select.from(ddl.table(SESSIONS));
+    let same_user = Expr::col(of(SESSIONS, "user_id")).equals(of(USERS, "id"));
+    select.join(JoinType::InnerJoin, ddl.table(USERS), same_user);
+    let same_group = Expr::col(of(USERS, "group_id")).equals(of(GROUPS, "id"));
+    select.join(JoinType::InnerJoin, ddl.table(GROUPS), same_group);
+    select.and_where(Expr::col(of(SESSIONS, "id")).eq(id.to_string()));
+    let rows = database.read(&select).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(Found {
+        token_hash: row.text(0)?.to_owned(),
+        created_at: row.timestamp(1)?,
+        last_accessed: row.timestamp(2)?,
+        expires_at: row.timestamp(3)?,
+        user: row.uuid(4)?,
+        number: row.int(5)?,
+        username: row.text(6)?.to_owned(),
+        email: row.maybe_text(7)?.map(str::to_owned),
+        name: row.text(8)?.to_owned(),
+        status: UserStatus::from_word(row.text(9)?),
+        group: groups::from_row(row, 10)?,
+    }))
+}
+
+/// Stores a session; the user's row must be locked or new. Answers the sessions that had to make room.
+pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, session: Fresh) -> Result<Vec<Uuid>> {
+    let evicted = make_room(transaction, ddl, session.user, session.cap).await?;
+    let row = [
+        ("id", Value::from(session.id)),
+        ("token_hash", Value::from(session.token_hash)),
+        ("user_id", Value::from(session.user)),
+        ("created_at", Value::from(session.created_at)),
+        ("last_accessed", Value::from(session.created_at)),
+        ("expires_at", Value::from(session.expires_at)),
+        ("ip", Value::from(session.ip)),
+        ("user_agent", Value::from(session.user_agent)),
+    ];
+    transaction.execute(&insert(ddl.table(SESSIONS), row)?).await?;
+    Ok(evicted)
+}
+
+async fn make_room(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Uuid, cap: u64) -> Result<Vec<Uuid>> {
+    let mut select = Query::select();
+    select.column(Alias::new("id")).from(ddl.table(SESSIONS)).and_where(column("user_id").eq(user.to_string()));
+    select.order_by(Alias::new("created_at"), Order::Asc).order_by(Alias::new("id"), Order::Asc);
+    let rows = transaction.rows(&select).await?;
+    let surplus = (rows.len() as u64 + 1).saturating_sub(Ord::max(cap, 1));
+    let oldest = rows.iter().take(surplus as usize).map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
+    for chunk in oldest.chunks(CHUNK) {
+        let mut delete = Query::delete();
+        delete.from_table(ddl.table(SESSIONS)).and_where(column("id").is_in(chunk.iter().map(Uuid::to_string)));
+        transaction.execute(&delete).await?;
+    }
+    Ok(oldest)
+}
+
+/// Ends one session.
+pub(crate) async fn end(database: &Database, context: &WriteContext, id: Uuid) -> Result<()> {
+    let ddl = database.ddl();
+    database
+        .transaction(context, move |transaction| {
+            let mut delete = Query::delete();
+            delete.from_table(ddl.table(SESSIONS)).and_where(column("id").eq(id.to_string()));
+            Box::pin(async move { transaction.execute(&delete).await.map(drop) })
+        })
+        .await
+}
+
+/// Ends the sessions of a user whose row is locked, but for one; answers those that ended.
+pub(crate) async fn end_all(
+    transaction: &mut Transaction<'_>,
+    ddl: &Ddl,
+    user: Uuid,
+    spared: Option<Uuid>,
+) -> Result<Vec<Uuid>> {
+    let spared = spared.unwrap_or_default().to_string();
+    let of_user = || column("user_id").eq(user.to_string()).and(column("id").ne(&*spared));
+    let mut select = Query::select();
+    select.column(Alias::new("id")).from(ddl.table(SESSIONS)).and_where(of_user());
+    let rows = transaction.rows(&select).await?;
+    let mut delete = Query::delete();
+    delete.from_table(ddl.table(SESSIONS)).and_where(of_user());
+    transaction.execute(&delete).await?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// Sessions that were last used at about the same moment and end at the same.
+#[derive(Clone)]
+pub(crate) struct Activity {
+    pub(crate) last_accessed: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) sessions: Vec<Uuid>,
+}
+
+/// Writes down when sessions were last used. What another process knows to be later stays.
+pub(crate) async fn write_activity(database: &Database, activities: Vec<Activity>) -> Result<()> {
+    let ddl = database.ddl();
+    database
+        .transaction(&WriteContext::system(), move |transaction| {
+            let (table, activities) = (ddl.table(SESSIONS), activities.clone());
+            Box::pin(async move {
+                for activity in &activities {
+                    let accessed = Value::from(activity.last_accessed);
+                    for chunk in activity.sessions.chunks(CHUNK) {
+                        let mut update = Query::update();
+                        update.table(table.clone());
+                        update.value(Alias::new("last_accessed"), Expr::from(accessed.clone()));
+                        update.value(Alias::new("expires_at"), Expr::from(Value::from(activity.expires_at)));
+                        update.and_where(column("id").is_in(chunk.iter().map(Uuid::to_string)));
+                        update.and_where(column("last_accessed").lt(Expr::from(accessed.clone())));
+                        transaction.execute(&update).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Removes sessions that ended before a moment; answers how many.
+pub(crate) async fn sweep(database: &Database, before: Timestamp) -> Result<u64> {
+    let ddl = database.ddl();
+    database
+        .transaction(&WriteContext::system(), move |transaction| {
+            let mut delete = Query::delete();
+            delete.from_table(ddl.table(SESSIONS));
+            delete.and_where(column("expires_at").lt(Expr::from(Value::from(before))));
+            Box::pin(async move { transaction.execute(&delete).await })
+        })
+        .await
+}

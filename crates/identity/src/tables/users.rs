@@ -1,0 +1,189 @@
+//! `_users`, and `_counters` from which they get their numbers.
+
+use kernel::{WriteContext, time::Timestamp};
+use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement, UpdateStatement};
+use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
+use uuid::Uuid;
+
+use super::{column, groups, groups::GROUPS, insert, of, sessions};
+use crate::{User, UserStatus};
+
+pub(crate) const USERS: &str = "_users";
+pub(crate) const COUNTERS: &str = "_counters";
+
+const COLUMNS: [&str; 9] =
+    ["id", "number", "username", "email", "name", "status", "email_verified_at", "created_at", "password"];
+
+/// What a user can be found by.
+pub(crate) enum Lookup {
+    Id(Uuid),
+    Number(i64),
+    /// The name in lower case.
+    Username(String),
+    /// The address in lower case.
+    Email(String),
+}
+
+/// A user with the hash of the password.
+pub(crate) struct Stored {
+    pub(crate) user: User,
+    pub(crate) password: Option<String>,
+}
+
+/// A user to be stored, checked.
+#[derive(Clone)]
+pub(crate) struct Fresh {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) email: Option<String>,
+    pub(crate) name: String,
+    /// The hash.
+    pub(crate) password: Option<String>,
+    pub(crate) group: i64,
+    pub(crate) created_at: Timestamp,
+}
+
+fn select(ddl: &Ddl) -> SelectStatement {
+    let mut select = Query::select();
+    select.columns(COLUMNS.map(|name| of(USERS, name)));
+    groups::add_columns(&mut select);
+    select.from(ddl.table(USERS));
+    let same_group = Expr::col(of(USERS, "group_id")).equals(of(GROUPS, "id"));
+    select.join(JoinType::InnerJoin, ddl.table(GROUPS), same_group);
+    select
+}
+
+fn from_row(row: &Row) -> Result<Stored> {
+    let user = User {
+        id: row.uuid(0)?,
+        number: row.int(1)?,
+        username: row.text(2)?.to_owned(),
+        email: row.maybe_text(3)?.map(str::to_owned),
+        name: row.text(4)?.to_owned(),
+        status: UserStatus::from_word(row.text(5)?),
+        email_verified_at: row.maybe_timestamp(6)?,
+        created_at: row.timestamp(7)?,
+        group: groups::from_row(row, COLUMNS.len())?,
+    };
+    Ok(Stored { user, password: row.maybe_text(8)?.map(str::to_owned) })
+}
+
+/// One user.
+pub(crate) async fn find(database: &Database, lookup: &Lookup) -> Result<Option<Stored>> {
+    let mut select = select(&database.ddl());
+    let column = |name| Expr::col(of(USERS, name));
+    select.and_where(match lookup {
+        Lookup::Id(id) => column("id").eq(id.to_string()),
+        Lookup::Number(number) => column("number").eq(*number),
+        Lookup::Username(key) => column("username_key").eq(&**key),
+        Lookup::Email(key) => column("email_key").eq(&**key),
+    });
+    database.read(&select).await?.first().map(from_row).transpose()
+}
+
+/// Users by number, beginning behind one.
+pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<Vec<User>> {
+    let mut select = select(&database.ddl());
+    select.and_where(Expr::col(of(USERS, "number")).gt(after));
+    select.order_by(of(USERS, "number"), Order::Asc).limit(limit.into());
+    database.read(&select).await?.iter().map(|row| Ok(from_row(row)?.user)).collect()
+}
+
+/// Stores a user under the next number, which is its answer. A number is given once, even if its user is removed.
+///
+/// Errors: [`Error::Unique`] where the name or the address is taken.
+pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fresh) -> Result<i64> {
+    let number = next_number(transaction, ddl).await?;
+    let row = [
+        ("id", Value::from(user.id)),
+        ("number", Value::from(number)),
+        ("username_key", Value::from(user.username.to_ascii_lowercase())),
+        ("username", Value::from(user.username)),
+        ("email_key", Value::from(user.email.as_deref().map(str::to_ascii_lowercase))),
+        ("email", Value::from(user.email)),
+        ("name", Value::from(user.name)),
+        ("password", Value::from(user.password)),
+        ("group_id", Value::from(user.group)),
+        ("status", Value::from(UserStatus::Active.word())),
+        ("created_at", Value::from(user.created_at)),
+        ("created_by", Value::from(transaction.context().user)),
+    ];
+    transaction.execute(&insert(ddl.table(USERS), row)?).await?;
+    Ok(number)
+}
+
+/// The update locks the row, so that numbers are given one after the other.
+async fn next_number(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<i64> {
+    let mut update = Query::update();
+    update.table(ddl.table(COUNTERS)).value(Alias::new("value"), column("value").add(1_i64));
+    update.and_where(column("name").eq("users"));
+    transaction.execute(&update).await?;
+    let mut select = Query::select();
+    select.column(Alias::new("value")).from(ddl.table(COUNTERS)).and_where(column("name").eq("users"));
+    let rows = transaction.rows(&select).await?;
+    rows.first().ok_or_else(|| Error::Driver("the counter of users is missing".into()))?.int(0)
+}
+
+/// Locks a user's row until the end of the transaction and tells status and password hash; none where it is gone.
+pub(crate) async fn lock(
+    transaction: &mut Transaction<'_>,
+    ddl: &Ddl,
+    id: Uuid,
+) -> Result<Option<(UserStatus, Option<String>)>> {
+    let mut select = Query::select();
+    select.columns(["status", "password"].map(Alias::new)).from(ddl.table(USERS));
+    select.and_where(column("id").eq(id.to_string())).lock_exclusive();
+    let rows = transaction.rows(&select).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some((UserStatus::from_word(row.text(0)?), row.maybe_text(1)?.map(str::to_owned))))
+}
+
+/// Changes columns of a user and ends all of the user's sessions if that is asked for; answers the ended sessions, or
+/// none where there is no such user.
+pub(crate) async fn change(
+    database: &Database,
+    id: Uuid,
+    values: Vec<(&'static str, Value)>,
+    end_sessions: bool,
+) -> Result<Option<Vec<Uuid>>> {
+    let ddl = database.ddl();
+    database
+        .transaction(&WriteContext::system(), move |transaction| {
+            let (ddl, values) = (ddl.clone(), values.clone());
+            Box::pin(async move {
+                if lock(transaction, &ddl, id).await?.is_none() {
+                    return Ok(None);
+                }
+                transaction.execute(&update(transaction, &ddl, id, values)).await?;
+                if !end_sessions {
+                    return Ok(Some(Vec::new()));
+                }
+                sessions::end_all(transaction, &ddl, id, None).await.map(Some)
+            })
+        })
+        .await
+}
+
+fn update(transaction: &Transaction<'_>, ddl: &Ddl, id: Uuid, values: Vec<(&'static str, Value)>) -> UpdateStatement {
+    let mut update = Query::update();
+    update.table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
+    for (field, value) in values {
+        update.value(Alias::new(field), Expr::from(value));
+    }
+    update.value(Alias::new("last_modified_at"), Expr::from(Value::from(kernel::time::now())));
+    update.value(Alias::new("last_modified_by"), Expr::from(Value::from(transaction.context().user)));
+    update
+}
+
+/// Replaces a password's hash by one of the same password, unless it has changed meanwhile.
+pub(crate) async fn renew_hash(database: &Database, id: Uuid, old: String, new: String) -> Result<()> {
+    let ddl = database.ddl();
+    database
+        .transaction(&WriteContext::system(), move |transaction| {
+            let mut update = Query::update();
+            update.table(ddl.table(USERS)).value(Alias::new("password"), Expr::from(Value::from(&*new)));
+            update.and_where(column("id").eq(id.to_string())).and_where(column("password").eq(&*old));
+            Box::pin(async move { transaction.execute(&update).await.map(drop) })
+        })
+        .await
+}

@@ -1,0 +1,66 @@
+//! Users as other parts of the program see them.
+
+use kernel::{Group, Secret, time::Timestamp};
+use uuid::Uuid;
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The id.
+    pub id: Uuid,
+    /// 1, 2, 3 … in the tenant, given once.
+    pub number: i64,
+    /// The name to log in with.
+    pub username: String,
+    /// The e-mail address, where one is known.
+    pub email: Option<String>,
+    /// The name to show.
+    pub name: String,
+    /// Whether the user may log in.
+    pub status: UserStatus,
+    /// When the address proved to be the user's own.
+    pub email_verified_at: Option<Timestamp>,
+    /// When the user was made.
+    pub created_at: Timestamp,
+    /// The group.
+    pub group: Group,
+}
+
+/// Whether a user may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// May log in.
+    Active,
+    /// May not, and has no sessions.
+    Suspended,
+}
+
+impl UserStatus {
+    /// The word for it in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// Whatever else the database says lets nobody in.
+    pub(crate) fn from_word(word: &str) -> Self {
+        if word == Self::Active.word() { Self::Active } else { Self::Suspended }
+    }
+}
+
+/// A user to be.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser {
+    /// The name to log in with: 3 to 64 ASCII letters, digits, dots, underscores and hyphens.
+    pub username: String,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The name to show; the user name where absent.
+    pub name: Option<String>,
+    /// The password; nobody can log in with one where absent.
+    pub password: Option<Secret>,
+    /// The group's name; the configured default where absent.
+    pub group: Option<String>,
+}

@@ -1,0 +1,170 @@
+//! Users: made, found and changed by the operator or by a room that may.
+
+use kernel::{Error, Group, Reason, Result, Secret, WriteContext};
+use store::{OpenTenant, Value};
+use uuid::Uuid;
+
+use crate::{
+    Identity, NewUser, User, UserStatus, fitness,
+    tables::{
+        groups,
+        users::{self, Fresh, Lookup},
+    },
+};
+
+/// Users that one page has at the most.
+const PAGE: u32 = 1_000;
+
+impl Identity {
+    /// Makes a user.
+    ///
+    /// Errors: 409 `username_taken`, `email_taken`; 422 `username_unfit`, `email_unfit`, `password_unfit`; 400
+    /// `field_invalid` where the name is unfit or the group does not exist; 503 `busy`.
+    pub async fn create_user(&self, open: &OpenTenant, new: NewUser) -> Result<User> {
+        let (fresh, group) = self.prepare(open, new).await?;
+        let ddl = open.system.ddl();
+        let user = fresh.clone();
+        let context = WriteContext::system();
+        let added = open.system.transaction(&context, move |transaction| {
+            let (ddl, user) = (ddl.clone(), user.clone());
+            Box::pin(async move { users::add(transaction, &ddl, user).await })
+        });
+        let number = added.await.map_err(taken)?;
+        Ok(finished(fresh, group, number))
+    }
+
+    /// Users by number: at most `limit` (and 1,000), beginning behind the number `after`.
+    pub async fn users(&self, open: &OpenTenant, after: i64, limit: u32) -> Result<Vec<User>> {
+        Ok(users::list(&open.system, after, limit.min(PAGE)).await?)
+    }
+
+    /// A user by name or e-mail address, in any case.
+    pub async fn find_user(&self, open: &OpenTenant, name: &str) -> Result<Option<User>> {
+        Ok(users::find(&open.system, &lookup(name)).await?.map(|stored| stored.user))
+    }
+
+    /// Moves a user to another group. Errors: 404; 400 `field_invalid` where the group does not exist.
+    pub async fn set_group(&self, open: &OpenTenant, user: Uuid, group: &str) -> Result<()> {
+        let group = find_group(open, group).await?;
+        self.change(open, user, vec![("group_id", Value::from(group.id))], false).await?;
+        self.sessions.doubt(|principal| principal.id == user);
+        Ok(())
+    }
+
+    /// Lets a user log in, or ends the user's sessions and lets nobody in. Errors: 404.
+    pub async fn set_status(&self, open: &OpenTenant, user: Uuid, status: UserStatus) -> Result<()> {
+        let ends = status == UserStatus::Suspended;
+        self.change(open, user, vec![("status", Value::from(status.word()))], ends).await
+    }
+
+    /// Gives a user another password and ends all of the user's sessions. Errors: 404; 422 `password_unfit`; 503.
+    pub async fn set_password(&self, open: &OpenTenant, user: Uuid, password: &Secret) -> Result<()> {
+        let known = users::find(&open.system, &Lookup::Id(user)).await?.ok_or_else(no_user)?.user;
+        fitness::check_password(password, &known.username, known.email.as_deref())?;
+        let hash = self.hasher.hash(password).await?;
+        self.change(open, user, vec![("password", Value::from(hash))], true).await
+    }
+
+    async fn change(
+        &self,
+        open: &OpenTenant,
+        user: Uuid,
+        values: Vec<(&'static str, Value)>,
+        end_sessions: bool,
+    ) -> Result<()> {
+        let ended = users::change(&open.system, user, values, end_sessions).await?.ok_or_else(no_user)?;
+        self.sessions.end(&ended);
+        Ok(())
+    }
+
+    /// Checks a new user, hashes the password and finds the group.
+    pub(crate) async fn prepare(&self, open: &OpenTenant, new: NewUser) -> Result<(Fresh, Group)> {
+        fitness::check_username(&new.username)?;
+        new.email.as_deref().map(fitness::check_email).transpose()?;
+        new.name.as_deref().map(fitness::check_name).transpose()?;
+        if let Some(password) = &new.password {
+            fitness::check_password(password, &new.username, new.email.as_deref())?;
+        }
+        let group = match &new.group {
+            Some(name) => find_group(open, name).await?,
+            None => groups::find(&open.system, &self.config.default_group).await?.ok_or_else(|| {
+                Error::internal(format!("the default group {:?} does not exist", self.config.default_group))
+            })?,
+        };
+        self.refuse_taken(open, &new).await?;
+        let password = match &new.password {
+            Some(password) => Some(self.hasher.hash(password).await?),
+            None => None,
+        };
+        let fresh = Fresh {
+            id: Uuid::now_v7(),
+            name: new.name.unwrap_or_else(|| new.username.clone()),
+            username: new.username,
+            email: new.email,
+            password,
+            group: group.id,
+            created_at: kernel::time::now(),
+        };
+        Ok((fresh, group))
+    }
+
+    /// Spares the work of hashing where the answer is known; the unique keys have the last word.
+    async fn refuse_taken(&self, open: &OpenTenant, new: &NewUser) -> Result<()> {
+        let username = Lookup::Username(new.username.to_ascii_lowercase());
+        if users::find(&open.system, &username).await?.is_some() {
+            return Err(username_taken());
+        }
+        let Some(email) = &new.email else { return Ok(()) };
+        match users::find(&open.system, &Lookup::Email(email.to_ascii_lowercase())).await? {
+            Some(_) => Err(email_taken()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a name to log in with means: user names have no `@`.
+pub(crate) fn lookup(name: &str) -> Lookup {
+    let key = name.to_ascii_lowercase();
+    if key.contains('@') { Lookup::Email(key) } else { Lookup::Username(key) }
+}
+
+/// A stored user.
+pub(crate) fn finished(fresh: Fresh, group: Group, number: i64) -> User {
+    User {
+        id: fresh.id,
+        number,
+        username: fresh.username,
+        email: fresh.email,
+        name: fresh.name,
+        status: UserStatus::Active,
+        email_verified_at: None,
+        created_at: fresh.created_at,
+        group,
+    }
+}
+
+/// Which of the unique keys of a new user was there already.
+pub(crate) fn taken(error: store::Error) -> Error {
+    match &error {
+        store::Error::Unique(columns) if columns.iter().any(|name| name.contains("username_key")) => username_taken(),
+        store::Error::Unique(columns) if columns.iter().any(|name| name.contains("email_key")) => email_taken(),
+        _ => error.into(),
+    }
+}
+
+fn username_taken() -> Error {
+    Error::plain(Reason::UsernameTaken).at("username")
+}
+
+fn email_taken() -> Error {
+    Error::plain(Reason::EmailTaken).at("email")
+}
+
+fn no_user() -> Error {
+    Error::new(Reason::NotFound, "There is no such user")
+}
+
+async fn find_group(open: &OpenTenant, name: &str) -> Result<Group> {
+    let missing = || Error::new(Reason::FieldInvalid, format!("There is no group {name:?}")).at("group");
+    groups::find(&open.system, name).await?.ok_or_else(missing)
+}

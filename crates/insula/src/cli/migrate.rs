@@ -1,0 +1,60 @@
+//! `insula migrate`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+use store::{AppliedScript, TenantRecord};
+
+use super::{Output, Which};
+use crate::{Installation, failure::Result};
+
+/// Apply the SQL files of a tenant's `migrations` folder, in order, each once.
+///
+/// Files are called `0001_name.sql`, or `0001_name.postgres.sql` where databases differ.
+#[derive(Args)]
+#[command(after_help = "Example:\n  insula migrate --tenant shop")]
+pub(super) struct Migrate {
+    #[command(flatten)]
+    which: Which,
+    /// All tenants, one after another
+    #[arg(long, conflicts_with = "tenant")]
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Migrated {
+    tenant: String,
+    scripts: Vec<AppliedScript>,
+}
+
+impl Migrate {
+    pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        let records = if self.all {
+            installation.tenants.list().await?
+        } else {
+            vec![installation.record(self.which.tenant.as_deref()).await?]
+        };
+        let mut migrated = Vec::new();
+        for record in &records {
+            migrated.push(migrate(installation, record).await?);
+        }
+        output.print(&migrated, || migrated.iter().map(tell).collect::<Vec<_>>().join("\n"));
+        Ok(())
+    }
+}
+
+async fn migrate(installation: &Installation, record: &TenantRecord) -> Result<Migrated> {
+    let open = installation.tenants.open(&record.tenant).await?;
+    let scripts = store::apply_scripts(&open.data, &record.tenant.folder.join("migrations")).await?;
+    Ok(Migrated { tenant: record.tenant.name.clone(), scripts })
+}
+
+fn tell(migrated: &Migrated) -> String {
+    let new: Vec<_> = migrated.scripts.iter().filter(|script| script.new).collect();
+    let mut text = format!("{}: {} applied, {} before", migrated.tenant, new.len(), migrated.scripts.len() - new.len());
+    for script in new {
+        let _ = write!(text, "\n  {:04}_{}", script.number, script.name);
+    }
+    text
+}

@@ -1,0 +1,171 @@
+//! The command line.
+
+mod config;
+mod export;
+mod group;
+mod import;
+mod init;
+mod migrate;
+mod openapi;
+mod output;
+mod serve;
+mod tenant;
+mod user;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use self::output::Output;
+use crate::{
+    Installation,
+    config::{Loaded, Mistakes, Sources, load},
+    failure::Result,
+    log,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage or configuration
+  3  something that was asked for does not exist
+  4  conflict: the name is taken, or another change came first
+
+Settings are read from insula.toml, then from the environment (INSULA_SERVER__PORT=8080), then from flags.
+Every command works on the data folder, also while a server runs on it.";
+
+/// One program that serves many isolated back ends: users, rules and a JSON API over SQL.
+#[derive(Parser)]
+#[command(name = "insula", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Global {
+    /// The folder with everything that is kept [default: insula-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file [default: insula.toml in the data folder or here]
+    #[arg(long, global = true, value_name = "FILE", env = "INSULA_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Which tenant a command is about.
+#[derive(Args)]
+struct Which {
+    /// The tenant [default: the first]
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until a signal ends it
+    Serve(serve::Serve),
+    /// Make the first tenant and its administrator
+    Init(init::Init),
+    /// Make, list, change and remove tenants
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    /// Make, list and change the users of a tenant
+    #[command(subcommand)]
+    User(user::User),
+    /// List, change and remove the groups of a tenant: their power, rules and limits
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Apply the SQL files of a tenant's `migrations` folder
+    Migrate(migrate::Migrate),
+    /// Read rows from a CSV or JSON lines file into a table
+    Import(import::Import),
+    /// Write the rows of a table or view as CSV or JSON lines
+    Export(export::Export),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Print the OpenAPI document
+    Openapi(openapi::Openapi),
+}
+
+impl Cli {
+    /// Runs the command and tells on standard error why it failed.
+    pub async fn run(self) -> ExitCode {
+        let output = Output { json: self.global.json };
+        let Err(failure) = Box::pin(self.dispatch(output)).await else { return ExitCode::SUCCESS };
+        output.failure(&failure);
+        ExitCode::from(failure.exit_code())
+    }
+
+    async fn dispatch(self, output: Output) -> Result<()> {
+        let Self { global, command } = self;
+        let listen = match &command {
+            Command::Serve(serve) => serve.listen.clone(),
+            _ => None,
+        };
+        let loaded = global.load(listen);
+        if let Command::Config(command) = command {
+            return command.run(output, loaded);
+        }
+        let config = loaded?.config;
+        log::start(&config.log);
+        match command {
+            Command::Serve(command) => command.run(config, output).await,
+            Command::Openapi(command) => command.run(config).await,
+            Command::Init(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Tenant(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::User(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Group(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Migrate(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Import(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Export(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::Config(_) => Ok(()),
+        }
+    }
+}
+
+impl Global {
+    fn load(&self, listen: Option<String>) -> Result<Loaded, Mistakes> {
+        let mut flags = Vec::new();
+        if let Some(data) = &self.data {
+            flags.push(("data", "--data", data.to_string_lossy().into_owned()));
+        }
+        if let Some(listen) = listen {
+            let key = if listen.parse::<u16>().is_ok() { "server.port" } else { "server.listen" };
+            flags.push((key, "--listen", listen));
+        }
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        load(&Sources { file: self.config.clone(), environment: std::env::vars_os().filter_map(text).collect(), flags })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory};
+
+    /// Every command that does something shows how it is used.
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &Command) {
+            if command.get_name() == "help" {
+                return;
+            }
+            let leaf = command.get_subcommands().next().is_none();
+            let example = command.get_after_help().is_some_and(|help| help.to_string().contains("insula "));
+            assert!(!leaf || example, "{} has no example", command.get_name());
+            command.get_subcommands().for_each(look);
+        }
+        Cli::command().debug_assert();
+        look(&Cli::command());
+    }
+}

@@ -1,0 +1,221 @@
+//! `insula tenant …`.
+
+use std::io::{IsTerminal, Write};
+
+use clap::{Args, Subcommand};
+use kernel::{TenantStatus, time};
+use serde::Serialize;
+use store::{NewTenant, TenantRecord};
+
+use super::{Output, output::or_dash};
+use crate::{
+    Installation,
+    failure::{Failure, Result, io},
+};
+
+/// Make, list, change and remove tenants.
+#[derive(Subcommand)]
+pub(super) enum Tenant {
+    /// Make a tenant
+    #[command(after_help = "Examples:\n  insula tenant create shop --domain shop.example\n  \
+        insula tenant create crm --domain crm.example --database 'postgres://user@host/db?schema=public'")]
+    Create(Create),
+    /// List all tenants
+    #[command(after_help = "Example:\n  insula tenant list --json")]
+    List,
+    /// Show one tenant
+    #[command(after_help = "Example:\n  insula tenant show shop")]
+    Show(Named),
+    /// Let a tenant answer no more, its data kept
+    #[command(after_help = "Example:\n  insula tenant suspend shop")]
+    Suspend(Named),
+    /// Let a suspended tenant answer again
+    #[command(after_help = "Example:\n  insula tenant resume shop")]
+    Resume(Named),
+    /// Change a tenant
+    #[command(after_help = "Example:\n  insula tenant set shop --cors-origin https://shop.example")]
+    Set(Set),
+    /// Remove a tenant with all its data, for ever
+    #[command(after_help = "Example:\n  insula tenant delete shop --yes")]
+    Delete(Delete),
+}
+
+#[derive(Args)]
+pub(super) struct Named {
+    /// The tenant
+    name: String,
+}
+
+#[derive(Args)]
+pub(super) struct Create {
+    /// The name: lower-case letters, digits and single hyphens
+    name: String,
+    /// The domain below which its hosts are
+    #[arg(long)]
+    domain: Option<String>,
+    /// An existing database to adopt [default: one of its own]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// A second database for Insula's own tables, where they may not lie in the adopted one
+    #[arg(long, value_name = "URL", requires = "database")]
+    system_database: Option<String>,
+    /// Origin of web pages that may call it; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    cors_origin: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Set {
+    /// The tenant
+    name: String,
+    /// Origin of web pages that may call it, in place of those before; may be repeated
+    #[arg(long, value_name = "ORIGIN", required_unless_present = "no_cors")]
+    cors_origin: Vec<String>,
+    /// No web page of another origin may call it
+    #[arg(long, conflicts_with = "cors_origin")]
+    no_cors: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Delete {
+    /// The tenant
+    name: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A tenant as it is shown.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    number: i64,
+    name: String,
+    domain: Option<String>,
+    status: &'static str,
+    adopted: bool,
+    cors_origins: Vec<String>,
+    folder: String,
+    created_at: String,
+}
+
+impl From<&TenantRecord> for Shown {
+    fn from(record: &TenantRecord) -> Self {
+        let tenant = &record.tenant;
+        Self {
+            id: tenant.id.to_string(),
+            number: record.number,
+            name: tenant.name.clone(),
+            domain: tenant.domain.clone(),
+            status: word(tenant.status),
+            adopted: record.adopted,
+            cors_origins: tenant.cors_origins.clone(),
+            folder: tenant.folder.display().to_string(),
+            created_at: time::rfc3339(record.created_at),
+        }
+    }
+}
+
+const fn word(status: TenantStatus) -> &'static str {
+    match status {
+        TenantStatus::Active => "active",
+        TenantStatus::Suspended => "suspended",
+    }
+}
+
+impl Tenant {
+    pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        let name = match self {
+            Self::List => return list(installation, output).await,
+            Self::Delete(delete) => return delete.run(installation, output).await,
+            Self::Show(Named { name }) => name,
+            Self::Create(create) => create.run(installation).await?,
+            Self::Suspend(Named { name }) => set_status(installation, name, TenantStatus::Suspended).await?,
+            Self::Resume(Named { name }) => set_status(installation, name, TenantStatus::Active).await?,
+            Self::Set(Set { name, cors_origin, .. }) => {
+                let record = installation.tenants.by_name(&name).await?;
+                installation.tenants.set_cors_origins(&record.tenant, &cors_origin).await?;
+                name
+            }
+        };
+        let shown = Shown::from(&*installation.tenants.by_name(&name).await?);
+        output.print(&shown, || shown.describe());
+        Ok(())
+    }
+}
+
+impl Shown {
+    fn describe(&self) -> String {
+        let lines = [
+            ("name", self.name.clone()),
+            ("domain", or_dash(self.domain.as_deref())),
+            ("status", self.status.to_owned()),
+            ("web origins", or_dash(Some(&self.cors_origins.join(", ")))),
+            ("database", if self.adopted { "adopted" } else { "its own" }.to_owned()),
+            ("folder", self.folder.clone()),
+            ("id", self.id.clone()),
+            ("created", self.created_at.clone()),
+        ];
+        lines.map(|(name, value)| format!("{name:<12} {value}")).join("\n")
+    }
+}
+
+async fn list(installation: &Installation, output: Output) -> Result<()> {
+    let records = installation.tenants.list().await?;
+    let shown: Vec<_> = records.iter().map(|record| Shown::from(&**record)).collect();
+    output.list(&shown, &["NAME", "DOMAIN", "STATUS", "DATABASE", "CREATED"], |tenant| {
+        vec![
+            tenant.name.clone(),
+            or_dash(tenant.domain.as_deref()),
+            tenant.status.to_owned(),
+            if tenant.adopted { "adopted" } else { "own" }.to_owned(),
+            tenant.created_at.clone(),
+        ]
+    });
+    Ok(())
+}
+
+async fn set_status(installation: &Installation, name: String, status: TenantStatus) -> Result<String> {
+    let record = installation.tenants.by_name(&name).await?;
+    installation.tenants.set_status(&record.tenant, status).await?;
+    Ok(name)
+}
+
+impl Create {
+    async fn run(self, installation: &Installation) -> Result<String> {
+        let new = NewTenant {
+            name: self.name,
+            domain: self.domain,
+            cors_origins: self.cors_origin,
+            database: self.database,
+            system_database: self.system_database,
+            first: false,
+        };
+        let tenant = installation.tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await?;
+        crate::setup_token::remove(&installation.config);
+        Ok(tenant.name.clone())
+    }
+}
+
+impl Delete {
+    async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        let record = installation.tenants.by_name(&self.name).await?;
+        if !self.yes {
+            confirm(&self.name)?;
+        }
+        installation.tenants.delete(&record).await?;
+        output.print(&serde_json::json!({ "deleted": self.name }), || format!("Tenant {} is gone.", self.name));
+        Ok(())
+    }
+}
+
+fn confirm(name: &str) -> Result<()> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage("nobody can be asked here; add --yes to delete the tenant for ever".to_owned()));
+    }
+    eprint!("This deletes the tenant {name} with all its data, for ever. Type its name to go on: ");
+    std::io::stderr().flush().map_err(io("standard error"))?;
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed).map_err(io("standard input"))?;
+    if typed.trim() == name { Ok(()) } else { Err(Failure::Usage("nothing was deleted".to_owned())) }
+}

@@ -1,0 +1,109 @@
+//! The configuration: what there is to set, and where it is read from.
+//!
+//! Defaults give way to the file `insula.toml`, the file to the environment, the environment to flags.
+
+mod layer;
+mod load;
+mod mistake;
+mod secret_file;
+mod show;
+
+use std::path::PathBuf;
+
+use edge::EdgeConfig;
+use identity::IdentityConfig;
+use kernel::{Secret, seal::SealingKey};
+use query::QueryConfig;
+use serde::{Deserialize, Serialize};
+use store::StoreConfig;
+
+pub use self::{
+    layer::Origin,
+    load::{Loaded, Sources, load},
+    mistake::{Mistake, Mistakes},
+};
+pub(crate) use secret_file::read as read_secret;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder with everything that is kept.
+    pub data: PathBuf,
+    /// The installation's key: 32 bytes as base64. Where it is absent, `master.key` in the data folder has it.
+    pub master_key: Option<Secret>,
+    /// How the server listens and what it lets in.
+    pub server: EdgeConfig,
+    /// Where databases are.
+    pub store: StoreConfig,
+    /// Users, sessions and passwords.
+    pub identity: IdentityConfig,
+    /// The data API.
+    pub query: QueryConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("insula-data"),
+            master_key: None,
+            server: EdgeConfig::default(),
+            store: StoreConfig::default(),
+            identity: IdentityConfig::default(),
+            query: QueryConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// What is logged, to standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug` or `trace`; also by part of the program, such as `info,store=debug`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+impl Config {
+    /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
+    fn refused(&self) -> Vec<(&'static str, String)> {
+        let mut refused = Vec::new();
+        if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
+            refused.push(("log.level", format!("{:?} is not a log level: {error}", self.log.level)));
+        }
+        if self.master_key.as_ref().is_some_and(|key| SealingKey::from_text(key.expose()).is_none()) {
+            refused.push(("master_key", "a master key is 32 bytes as base64 without padding".to_owned()));
+        }
+        for (path, place) in [("store.database", &self.store.database), ("store.control", &self.store.control)] {
+            let place = place.expose();
+            let schemes = ["postgres://", "postgresql://", "mysql://", "mariadb://"];
+            if place != "sqlite" && !schemes.iter().any(|scheme| place.starts_with(scheme)) {
+                refused.push((path, "write \"sqlite\" or a URL that begins with postgres:// or mysql://".to_owned()));
+            }
+        }
+        refused
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The features of the program: the one list to which a further one is added.
+
+use std::sync::Arc;
+
+use edge::Routes;
+use identity::{Bootstrap, Identity};
+use store::{Migration, Tenants};
+
+use crate::{config::Config, transfer};
+
+/// The parts of the program that work on tenants.
+pub struct Features {
+    /// Users, groups, sessions and tokens.
+    pub identity: Arc<Identity>,
+    /// The data API.
+    pub query: Arc<query::Service>,
+}
+
+/// The steps of all features' tables.
+pub(crate) fn migrations() -> Vec<Migration> {
+    [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
+}
+
+impl Features {
+    /// All features over the tenants of an installation.
+    pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
+        Self {
+            identity: Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap),
+            query: query::Service::new(Arc::clone(tenants), config.query.clone()),
+        }
+    }
+
+    /// The routes of all features, each under its tag.
+    pub(crate) fn routes(&self) -> Vec<(&'static str, Routes)> {
+        vec![
+            (identity::NAME, identity::routes(Arc::clone(&self.identity))),
+            (query::NAME, query::routes(Arc::clone(&self.query))),
+        ]
+    }
+}
