@@ -7,6 +7,7 @@ use std::{
 };
 
 use kernel::{Error, Reason, Result, TenantId};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
@@ -47,17 +48,22 @@ struct Failures {
 }
 
 /// Failures of late.
-pub(crate) struct Backoff(Cache<Target, Failures>);
+pub(crate) struct Backoff {
+    recent: Cache<Target, Failures>,
+    /// Held while a count is read and written, so that attempts at the same time all count.
+    counting: Mutex<()>,
+}
 
 impl Backoff {
     pub(crate) fn new() -> Self {
-        Self(Cache::new(REMEMBERED))
+        Self { recent: Cache::new(REMEMBERED), counting: Mutex::new(()) }
     }
 
     /// Counts an attempt as failed until [`Self::forget`] says otherwise, so that many at once gain nothing.
     /// Errors: 429 while the last failure is too near.
     pub(crate) fn attempt(&self, target: Target, now: Instant) -> Result<()> {
-        let known = self.0.get(&target).filter(|known| now.duration_since(known.last) < FORGOTTEN);
+        let _counting = self.counting.lock();
+        let known = self.recent.get(&target).filter(|known| now.duration_since(known.last) < FORGOTTEN);
         let count = known.map_or(0, |known| known.count);
         if let Some(known) = known {
             let left = pause(count).saturating_sub(now.duration_since(known.last));
@@ -66,19 +72,20 @@ impl Backoff {
                 return Err(Error::plain(Reason::RateLimited).retry_after(seconds));
             }
         }
-        self.0.insert(target, Failures { count: count.saturating_add(1), last: now });
+        self.recent.insert(target, Failures { count: count.saturating_add(1), last: now });
         Ok(())
     }
 
     /// Forgets all failures: the password was right.
     pub(crate) fn forget(&self, target: &Target) {
-        self.0.remove(target);
+        self.recent.remove(target);
     }
 
     /// Takes one attempt back: it was not the caller who failed.
     pub(crate) fn forgive(&self, target: Target) {
-        if let Some(known) = self.0.get(&target) {
-            self.0.insert(target, Failures { count: known.count.saturating_sub(1), ..known });
+        let _counting = self.counting.lock();
+        if let Some(known) = self.recent.get(&target) {
+            self.recent.insert(target, Failures { count: known.count.saturating_sub(1), ..known });
         }
     }
 }

@@ -8,7 +8,8 @@ const MAX_EMAIL: usize = 254;
 const MAX_LOCAL_PART: usize = 64;
 const MAX_NAME: usize = 200;
 
-/// The commonest passwords of at least 8 characters (shorter ones are refused anyway), in lower case, one a line.
+/// 1,423 of the commonest passwords of at least 8 characters (shorter ones are refused anyway), in lower case, one a
+/// line.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 

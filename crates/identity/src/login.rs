@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Identity, NewUser, Registration, User, UserStatus,
     backoff::Target,
+    fitness,
     identity::Claim,
     password::Verdict,
     sessions::Lifetimes,
@@ -19,9 +20,6 @@ use crate::{
     tokens::{self, Subject},
     users::{finished, lookup, taken},
 };
-
-/// Sessions keep so much of what a client calls itself.
-const MAX_USER_AGENT: usize = 256;
 
 /// Where somebody comes from.
 #[derive(Debug, Clone)]
@@ -66,8 +64,11 @@ impl Identity {
         }
         let user = outcome.as_ref().ok().map(|entered| entered.user.number);
         let reason = outcome.as_ref().err().map_or("ok", |error| error.reason.word());
+        // What cannot be a name may be a password in the wrong field.
+        let is_name = fitness::check_username(name).is_ok() || fitness::check_email(name).is_ok();
+        let username = is_name.then_some(name);
         tracing::info!(
-            target: "audit", action = "login", outcome = reason, tenant = tenant.name, user,
+            target: "audit", action = "login", outcome = reason, tenant = tenant.name, user, username,
             client = %visitor.client, request_id = %visitor.request,
         );
         outcome
@@ -152,7 +153,7 @@ impl Identity {
             created_at: from,
             expires_at: lifetimes.end(from, from),
             ip: visitor.client.to_string(),
-            user_agent: visitor.user_agent.as_deref().map(shorten),
+            user_agent: visitor.user_agent.clone(),
             cap: cap.unwrap_or(self.config.max_concurrent_sessions.get().into()),
         };
         Ok((session, token))
@@ -258,10 +259,6 @@ async fn add_with_session(
 /// The one answer to credentials that are no good.
 fn refused() -> Error {
     Error::new(Reason::CredentialsInvalid, "The user name or the password is wrong")
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(MAX_USER_AGENT).collect()
 }
 
 #[cfg(test)]

@@ -148,9 +148,15 @@ impl Sessions {
         Ok(session)
     }
 
-    /// A session that [`Self::enter`] has let in a moment ago.
-    pub(crate) fn current(&self, id: Uuid) -> Option<Arc<Session>> {
-        self.alive.get(&id)
+    /// A session that [`Self::enter`] has let in a moment ago. Errors: 401 `session_invalid`, 503.
+    pub(crate) async fn current(&self, tenant: &Arc<Tenant>, id: Uuid) -> Result<Arc<Session>> {
+        if let Some(session) = self.alive.get(&id) {
+            return Ok(session);
+        }
+        // There was no room for it.
+        let open = self.tenants.open(tenant).await?;
+        let found = sessions::find(&open.system, id).await?.ok_or_else(invalid)?;
+        self.assemble(tenant, id, found, &TokenHash::default(), Instant::now())
     }
 
     fn believed(&self, tenant: TenantId, id: Uuid) -> Option<Arc<Session>> {

@@ -153,3 +153,23 @@ pub(crate) fn invalid() -> Error {
 fn refused(error: jsonwebtoken::errors::Error) -> Error {
     invalid().because(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{claimed_tenant, hash, hex};
+    use proptest::prelude::*;
+
+    #[test]
+    fn hashes_are_spelled_as_everywhere() {
+        assert_eq!(hex(&hash("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~]*", claims in "[ -~]*") {
+            use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+            let _ = claimed_tenant(&text);
+            let _ = claimed_tenant(&format!("a.{}.b", BASE64_URL_SAFE_NO_PAD.encode(claims)));
+        }
+    }
+}

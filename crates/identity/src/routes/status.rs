@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Account;
-use crate::{Identity, sessions::Session, tokens};
+use crate::{Identity, sessions::Session};
 
 /// A session that is alive.
 #[derive(Serialize, ToSchema)]
@@ -91,20 +91,22 @@ pub(super) async fn status(
         let (message, error) = if success { (text, None) } else { (None, text) };
         Answer::with_status(401, NotAlive { success, valid: false, message, error })
     };
-    let principal = match caller {
-        Ok(caller) => caller.principal,
+    let caller = match caller {
+        Ok(caller) => caller,
         Err(error) if error.reason == Reason::NoToken => return Ok(dead(false, &error.message)),
         Err(error) if error.reason == Reason::SessionInvalid => return Ok(dead(true, &error.message)),
         Err(error) => return Err(error.into()),
     };
-    // Gone only if it ended between this request's authentication and here.
-    let Some(session) = identity.sessions.current(principal.session) else {
-        return Ok(dead(true, &tokens::invalid().message));
+    let session = match identity.sessions.current(&caller.tenant, caller.principal.session).await {
+        Ok(session) => session,
+        // It ended between this request's authentication and here.
+        Err(error) if error.reason == Reason::SessionInvalid => return Ok(dead(true, &error.message)),
+        Err(error) => return Err(error.into()),
     };
     let body = Alive {
         success: true,
         valid: true,
-        user: Account::of_principal(&principal),
+        user: Account::of_principal(&caller.principal),
         session: SessionState::new(&session),
     };
     Ok(Answer::with_status(200, body))

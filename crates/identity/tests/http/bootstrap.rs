@@ -94,3 +94,22 @@ async fn many_at_once_make_one() {
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200], vec![409; 9]].concat());
 }
+
+#[tokio::test]
+async fn an_interrupted_migration_can_run_again() {
+    let app = App::start(cheap()).await;
+    let (_, open) = app.tenant("example").await;
+    let ddl = open.system.ddl();
+    let context = kernel::WriteContext::system();
+    let forgotten = open.system.transaction(&context, move |transaction| {
+        let mut delete = sea_query::Query::delete();
+        delete.from_table(ddl.table("_migrations"));
+        Box::pin(async move { transaction.execute(&delete).await })
+    });
+    assert_eq!(forgotten.await.unwrap(), identity::MIGRATIONS.len() as u64);
+    let again = app.another(cheap()).await;
+    let (_, open) = again.tenant("example").await;
+    assert_eq!(again.identity.groups(&open).await.unwrap().len(), 5);
+    assert_eq!(again.login("admin", PASSWORD).await.body["user"]["id"], 1);
+    assert_eq!(again.register("jane").await.body["user"]["id"], 2);
+}

@@ -61,11 +61,8 @@ impl App {
     }
 
     async fn over(folder: Arc<TempDir>, master: SealingKey, config: IdentityConfig, bootstrap: Bootstrap) -> Self {
-        let mut sc = StoreConfig::default();
-        if let Ok(u) = std::env::var("IDDB") {
-            sc.database = Secret::new(u);
-        }
-        let tenants = Tenants::start(folder.path(), sc, master.clone(), identity::MIGRATIONS.to_vec());
+        let tenants =
+            Tenants::start(folder.path(), StoreConfig::default(), master.clone(), identity::MIGRATIONS.to_vec());
         let tenants = tenants.await.unwrap();
         let identity = Identity::new(Arc::clone(&tenants), config, bootstrap);
         let mut edge = EdgeConfig::default();
