@@ -28,6 +28,12 @@ pub struct Answer {
 }
 
 impl Client {
+    /// A caller without a credential at an address such as `http://127.0.0.1:5777`.
+    pub fn of(url: impl Into<String>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, url: url.into(), host: None, token: None }
+    }
+
     /// The same caller with a token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
@@ -41,7 +47,21 @@ impl Client {
     }
 
     /// Sends a request with a body as it is.
+    ///
+    /// # Panics
+    /// Where there is no answer.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+        self.try_send(method, path, headers, body.map(Into::into)).await.unwrap()
+    }
+
+    /// Sends a request to a server that may break off.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<reqwest::Body>,
+    ) -> reqwest::Result<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(host) = &self.host {
             request = request.header("host", host);
@@ -55,11 +75,11 @@ impl Client {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Json::Null);
-        Answer { status, headers, body, text }
+        Ok(Answer { status, headers, body, text })
     }
 
     /// Gets a path.

@@ -3,8 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod client;
+mod outside;
+mod program;
 mod world;
 
+use std::time::{Duration, Instant};
+
 pub use client::{Answer, Client};
+pub use outside::Outside;
+pub use program::{Program, Serving};
 pub use testkit::{Backend, on_all_databases};
 pub use world::World;
+
+/// Waits until something holds, and fails where it does not in time.
+///
+/// # Panics
+/// Where the deadline passes.
+pub async fn until(what: &str, deadline: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < deadline, "waited {deadline:?} in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails has failed")]
 
 use insula::{Config, Options, Server};
+use kernel::Secret;
 use serde_json::{Value, json};
+use testkit::Backend;
 
-async fn start(data: &std::path::Path) -> Server {
+testkit::on_all_databases!(every_account_sees_what_its_group_may);
+
+async fn start(data: &std::path::Path, backend: Backend) -> Server {
     let mut config = Config { data: data.to_owned(), ..Config::default() };
+    config.store.database = Secret::new(backend.url());
     config.server.listen.set_port(0);
     Server::start(Options { config, demo: true }).await.unwrap()
 }
@@ -39,10 +44,9 @@ impl Client<'_> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_account_sees_what_its_group_may() {
+async fn every_account_sees_what_its_group_may(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
-    let server = start(folder.path()).await;
+    let server = start(folder.path(), backend).await;
     let client = Client { server: &server, http: reqwest::Client::new() };
     let (ada, uma) = (client.log_in("ada").await, client.log_in("uma").await);
 
@@ -67,24 +71,26 @@ async fn every_account_sees_what_its_group_may() {
     assert!(row.contains_key("tag") && !row.contains_key("price"), "{answer}");
     let (status, _) = client.post("/query", Some(&guest), json!({ "action": "count", "table": "loans" })).await;
     assert_eq!(status, 403);
+    let tenants = &server.installation().tenants;
+    tenants.delete(&tenants.by_name("demo").await.unwrap()).await.unwrap();
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_start_finds_the_same_accounts() {
     let folder = tempfile::tempdir().unwrap();
-    let first = start(folder.path()).await;
+    let first = start(folder.path(), Backend::Sqlite).await;
     let accounts = first.ready().accounts.clone();
     first.stop().await.unwrap();
 
-    let second = start(folder.path()).await;
+    let second = start(folder.path(), Backend::Sqlite).await;
     assert_eq!(second.ready().accounts, accounts);
     Client { server: &second, http: reqwest::Client::new() }.log_in("mona").await;
     second.stop().await.unwrap();
 
     // Without the file there are new passwords for the same accounts.
     std::fs::remove_file(folder.path().join("demo.json")).unwrap();
-    let third = start(folder.path()).await;
+    let third = start(folder.path(), Backend::Sqlite).await;
     assert_ne!(third.ready().accounts, accounts);
     Client { server: &third, http: reqwest::Client::new() }.log_in("mona").await;
     third.stop().await.unwrap();

@@ -81,12 +81,26 @@ impl Change {
 
     /// The SQL text it would run, with a place for each value.
     pub fn shape(&self) -> Result<String> {
+        self.statement().map(|statement| statement.sql)
+    }
+
+    /// The statement it is, guards aside.
+    pub(crate) fn statement(&self) -> Result<Statement> {
         let dialect = self.table().dialect;
         Ok(match self {
-            Self::Insert(insert) => insert_statement(insert)?.sql,
-            Self::Update(update) => dialect.build(&update_statement(update, dialect)?).sql,
-            Self::Delete(delete) => dialect.build(&delete_statement(delete, dialect)?).sql,
+            Self::Insert(insert) => insert_statement(insert)?,
+            Self::Update(update) => dialect.build(&update_statement(update, dialect)?),
+            Self::Delete(delete) => dialect.build(&delete_statement(delete, dialect)?),
         })
+    }
+
+    /// Whether the written rows must be looked at again.
+    pub(crate) const fn is_guarded(&self) -> bool {
+        match self {
+            Self::Insert(insert) => insert.guard.is_some(),
+            Self::Update(update) => update.guard.is_some(),
+            Self::Delete(_) => false,
+        }
     }
 }
 
@@ -180,7 +194,7 @@ impl Transaction<'_> {
 }
 
 /// The insert with the keys of the new rows as its answer.
-pub(crate) fn insert_statement(insert: &Insert) -> Result<Statement> {
+fn insert_statement(insert: &Insert) -> Result<Statement> {
     let table = &insert.table;
     let mut statement = Query::insert();
     statement.into_table(table.reference());

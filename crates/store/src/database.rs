@@ -102,12 +102,15 @@ impl Database {
 
     /// Reads rows as JSON bytes, straight from the driver.
     pub async fn read_json(&self, select: &SelectStatement, columns: &Arc<[OutputColumn]>) -> Result<JsonRows> {
-        let statement = self.dialect().select(select);
-        let (bytes, rows) = match &self.0.engine {
-            Engine::Sqlite(sqlite) => sqlite.read_json(statement, Arc::clone(columns)).await?,
-            Engine::Postgres(postgres) => postgres.read_json(&statement, columns).await?,
-            Engine::Mariadb(mariadb) => mariadb.read_json(&statement, columns).await?,
+        let statement = Arc::new(self.dialect().select(select));
+        let watch = Stopwatch::start();
+        let read = match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_json(Arc::clone(&statement), Arc::clone(columns)).await,
+            Engine::Postgres(postgres) => postgres.read_json(&statement, columns).await,
+            Engine::Mariadb(mariadb) => mariadb.read_json(&statement, columns).await,
         };
+        watch.stop(|| statement.sql.clone());
+        let (bytes, rows) = read?;
         Ok(JsonRows { bytes: bytes.into(), rows })
     }
 
@@ -123,17 +126,20 @@ impl Database {
 
     /// Does one change durably; it is committed with whatever other writes wait at that moment.
     pub async fn write(&self, context: &WriteContext, change: Change) -> Result<Applied> {
-        if let (Engine::Postgres(postgres), Change::Insert(insert)) = (&self.0.engine, &change)
-            && insert.guard.is_none()
-        {
-            return postgres.insert_pipelined(context, insert).await;
+        if let (Engine::Postgres(postgres), false) = (&self.0.engine, change.is_guarded()) {
+            return postgres.write_pipelined(context, &change).await;
         }
         let change = Arc::new(change);
-        self.transaction(context, move |transaction| {
-            let change = Arc::clone(&change);
-            Box::pin(async move { transaction.apply(&change).await })
-        })
-        .await
+        let watch = Stopwatch::start();
+        let work = Arc::clone(&change);
+        let written = self
+            .transaction(context, move |transaction| {
+                let change = Arc::clone(&work);
+                Box::pin(async move { transaction.apply(&change).await })
+            })
+            .await;
+        watch.stop(|| change.shape().unwrap_or_default());
+        written
     }
 
     /// Runs work that must look before it leaps, as one transaction. An error undoes everything.
@@ -194,6 +200,24 @@ impl Database {
             Engine::Sqlite(sqlite) => sqlite.read(statement).await,
             Engine::Postgres(postgres) => postgres.read(&statement).await,
             Engine::Mariadb(mariadb) => mariadb.read(&statement).await,
+        }
+    }
+}
+
+/// Statements that take longer are logged, with their shape and without their values.
+const SLOW: Duration = Duration::from_millis(500);
+
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn stop(self, shape: impl FnOnce() -> String) {
+        let elapsed = self.0.elapsed();
+        if elapsed > SLOW {
+            tracing::warn!(milliseconds = elapsed.as_millis() as u64, statement = shape(), "a slow statement");
         }
     }
 }

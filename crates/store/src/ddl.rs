@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sea_query::{
-    Alias, ColumnDef, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index, MysqlQueryBuilder,
-    PostgresQueryBuilder, SqliteQueryBuilder, Table, TableCreateStatement, TableRef,
+    Alias, ColumnDef, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, MysqlQueryBuilder, PostgresQueryBuilder,
+    SqliteQueryBuilder, Table, TableCreateStatement, TableRef,
 };
 
 use crate::Dialect;
@@ -61,23 +61,6 @@ impl Ddl {
             .from(bare(table), bare(column))
             .to(bare(target), bare("id"));
         reference.on_delete(on_delete).take()
-    }
-
-    /// The SQL text of an index over columns, named after them.
-    pub fn index(&self, table: &str, columns: &[&str], unique: bool) -> String {
-        let mut index = Index::create();
-        index.name(format!("{table}_{}", columns.join("_"))).table(self.table(table));
-        for column in columns {
-            index.col(Alias::new(*column));
-        }
-        if unique {
-            index.unique();
-        }
-        match self.dialect {
-            Dialect::Sqlite => index.to_string(SqliteQueryBuilder),
-            Dialect::Postgres => index.to_string(PostgresQueryBuilder),
-            Dialect::Mariadb => index.to_string(MysqlQueryBuilder),
-        }
     }
 
     fn typed(&self, name: &str, sqlite: &str, postgres: &str, mariadb: &str) -> ColumnDef {

@@ -19,8 +19,8 @@ use clap::{Args, Parser, Subcommand};
 use self::output::Output;
 use crate::{
     Installation,
-    config::{Loaded, Mistakes, Sources, load},
-    failure::Result,
+    config::{Config, Loaded, Mistakes, Sources, load},
+    failure::{Failure, Result},
     log,
 };
 
@@ -114,21 +114,34 @@ impl Cli {
         if let Command::Config(command) = command {
             return command.run(output, loaded);
         }
-        let config = loaded?.config;
+        let Loaded { mut config, origins, .. } = loaded?;
+        if !matches!(command, Command::Serve(_)) && !origins.contains_key("log.level") {
+            // Commands say themselves what they do.
+            "warn".clone_into(&mut config.log.level);
+        }
         log::start(&config.log);
         match command {
             Command::Serve(command) => command.run(config, output).await,
             Command::Openapi(command) => command.run(config).await,
             Command::Init(command) => command.run(&Installation::open(config).await?, output).await,
             Command::Tenant(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::User(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::Group(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::Migrate(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::Import(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::Export(command) => command.run(&Installation::open(config).await?, output).await,
+            Command::User(command) => command.run(&existing(config).await?, output).await,
+            Command::Group(command) => command.run(&existing(config).await?, output).await,
+            Command::Migrate(command) => command.run(&existing(config).await?, output).await,
+            Command::Import(command) => command.run(&existing(config).await?, output).await,
+            Command::Export(command) => command.run(&existing(config).await?, output).await,
             Command::Config(_) => Ok(()),
         }
     }
+}
+
+/// The installation of a command that needs one to be there: a mistyped folder shall not become one.
+async fn existing(config: Config) -> Result<Installation> {
+    if config.data.is_dir() {
+        return Installation::open(config).await;
+    }
+    let data = config.data.display();
+    Err(Failure::Missing(format!("there is no folder {data}; make an installation: insula init --domain example.com")))
 }
 
 impl Global {

@@ -70,7 +70,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info,tokio_postgres=warn".to_owned(), format: LogFormat::Text }
     }
 }
 

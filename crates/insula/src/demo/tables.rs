@@ -18,17 +18,17 @@ pub(super) fn script(database: &Database) -> String {
             .iter()
             .map(|table| ddl.sql(table))
             .collect();
-    for (table, columns) in [
-        ("assets", &["category_id"][..]),
-        ("assets", &["location_id"]),
-        ("assets", &["pinned_to"]),
-        ("loans", &["asset_id"]),
-        ("loans", &["person_id"]),
-        ("loans", &["pinned_to"]),
-        ("loans", &["due_on"]),
-        ("maintenance", &["asset_id"]),
+    for (table, column) in [
+        ("assets", "category_id"),
+        ("assets", "location_id"),
+        ("assets", "pinned_to"),
+        ("loans", "asset_id"),
+        ("loans", "person_id"),
+        ("loans", "pinned_to"),
+        ("loans", "due_on"),
+        ("maintenance", "asset_id"),
     ] {
-        statements.push(ddl.index(table, columns, false));
+        statements.push(format!("CREATE INDEX {table}_{column} ON {table} ({column})"));
     }
     statements.join(";\n") + ";\n"
 }

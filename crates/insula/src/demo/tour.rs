@@ -38,7 +38,7 @@ fn calls(url: &str, accounts: &[Account]) -> Vec<(&'static str, String)> {
             "Notebooks under 300 with the room they are in",
             query(
                 "TOKEN",
-                r#"{"action":"select","table":"assets","columns":["assets.tag","assets.name","assets.price","locations.room"],"joins":[{"table":"categories","on":"assets.category_id = categories.id"},{"table":"locations","on":"assets.location_id = locations.id"}],"filter":{"and":[{"column":"categories.name","op":"=","value":"Notebooks"},{"column":"assets.price","op":"<","value":300}]},"limit":5}"#,
+                r#"{"action":"select","table":"assets","columns":["assets.tag","assets.name","assets.price","locations.room"],"joins":[{"table":"categories","on":"assets.category_id = categories.id"},{"table":"locations","on":"assets.location_id = locations.id"}],"filter":{"and":[{"column":"categories.name","op":"=","value":"Notebooks"},{"column":"assets.price","op":"<","value":300}]},"order_by":[{"column":"assets.tag"}],"limit":5}"#,
             ),
         ),
         (

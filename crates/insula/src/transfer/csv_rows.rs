@@ -7,7 +7,7 @@ use store::Table;
 
 use super::{
     field,
-    import::{Bad, Mark, Row, column_position},
+    rows::{Bad, Mark, Row, column_position},
     tape::Tape,
 };
 use crate::failure::{Failure, Result};

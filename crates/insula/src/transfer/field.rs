@@ -58,7 +58,9 @@ pub(super) fn to_csv(kind: &Kind, json: &Json, out: &mut Vec<u8>) {
 
 /// Appends a text as a CSV field, in quotes where it needs them.
 pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
-    let plain = !text.is_empty() && !text.contains([',', '"', '\r', '\n']) && text.trim().len() == text.len();
+    // Readers may drop spaces at the edges and a byte-order mark at the beginning.
+    let edged = text.trim().len() < text.len() || text.starts_with('\u{feff}');
+    let plain = !text.is_empty() && !edged && !text.contains([',', '"', '\r', '\n']);
     if plain {
         out.extend_from_slice(text.as_bytes());
     } else {

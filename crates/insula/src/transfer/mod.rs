@@ -1,5 +1,7 @@
 //! Moving rows in and out: CSV and JSON lines, in bounded memory.
 
+mod chunk;
+mod counter;
 mod csv_rows;
 mod export;
 mod field;
@@ -7,6 +9,7 @@ mod import;
 mod json_rows;
 mod progress;
 mod resume;
+mod rows;
 mod tape;
 
 use std::{path::Path, sync::Arc};

@@ -7,7 +7,7 @@ use kernel::{Reason, time};
 use sea_query::{Alias, Expr, ExprTrait, Order, Query};
 use store::{Database, Migration, Transaction, Value};
 
-use super::import::Mark;
+use super::{chunk, rows::Mark};
 
 const TABLE: &str = "_imports";
 
@@ -107,7 +107,7 @@ pub(super) async fn begin(database: &Database, target: &str, file: &str, begun: 
     insert.into_table(database.ddl().table(TABLE)).columns(columns.map(Alias::new));
     insert.values(values.map(Expr::from)).map_err(|error| store::Error::Driver(error.to_string().into()))?;
     let insert = Arc::new(insert);
-    let context = super::import::context();
+    let context = chunk::context();
     database
         .transaction(&context, move |transaction| {
             let insert = Arc::clone(&insert);

@@ -15,10 +15,12 @@ pub(crate) use error::map as map_error;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 /// What every connection agrees on: UTC, no silent cutting of values, and the isolation PostgreSQL has.
-const SETUP: [&str; 3] = [
+const SETUP: [&str; 4] = [
     "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
     "SET NAMES utf8mb4",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    // No statement runs for ever.
+    "SET SESSION max_statement_time = 30",
 ];
 
 /// A tenant's database on a MariaDB server.
@@ -84,10 +86,7 @@ impl Mariadb {
     {
         let mut guard = RollbackOnDrop(Some(self.connection().await?));
         let connection = guard.connection();
-        let user = context.user.map_or(mysql_async::Value::NULL, mysql_async::Value::from);
-        let request = context.request.map(|id| id.to_string());
-        connection.exec_drop("SET @current_user_id = ?, @request_id = ?", (user, request)).await.map_err(map_error)?;
-        connection.query_drop("START TRANSACTION").await.map_err(map_error)?;
+        connection.query_drop(begin(context)).await.map_err(map_error)?;
         let value = {
             let connection = transaction::Connection::Mariadb(connection);
             work(&mut Transaction { connection, context }).await?
@@ -102,11 +101,19 @@ impl Mariadb {
         // The chosen database is a state of the connection, so that it must not return to the pool.
         let connection = self.connection().await?;
         let mut connection = Conn::new(connection.opts().clone()).await.map_err(map_error)?;
-        connection.query_drop(format!("USE {}", quoted(&self.database))).await.map_err(map_error)?;
+        let begin = format!("SET SESSION max_statement_time = 0; USE {}", quoted(&self.database));
+        connection.query_drop(begin).await.map_err(map_error)?;
         let outcome = connection.query_drop(sql).await.map_err(map_error);
         connection.disconnect().await.map_err(map_error)?;
         outcome
     }
+}
+
+/// Says who writes and begins, in one trip. Both values are digits of this program's own making.
+fn begin(context: &WriteContext) -> String {
+    let user = context.user.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
+    let request = context.request.map_or_else(|| "NULL".to_owned(), |id| format!("'{id}'"));
+    format!("SET @current_user_id = {user}, @request_id = {request}; START TRANSACTION")
 }
 
 /// A connection inside a transaction. Unless the work finished, it is rolled back before the pool has it again.

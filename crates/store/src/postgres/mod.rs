@@ -11,8 +11,7 @@ use kernel::{BoxFuture, WriteContext};
 use tokio_postgres::{NoTls, RowStream};
 
 use crate::{
-    Applied, Error, Insert, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, change, schema,
-    transaction,
+    Applied, Change, Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, transaction,
 };
 
 pub(crate) use error::map as map_error;
@@ -22,6 +21,8 @@ pub(crate) type Client = Object;
 
 /// Prepared statements that a connection keeps before it forgets them all.
 const STATEMENTS: usize = 1_024;
+/// What every connection agrees on: UTC, one spelling of dates, and no statement that runs for ever.
+const OPTIONS: &str = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c statement_timeout=30s";
 const CONTEXT: &str = "SELECT set_config('app.current_user_id', $1, true), set_config('app.request_id', $2, true)";
 
 /// A tenant's schema on a PostgreSQL server.
@@ -34,7 +35,9 @@ pub(crate) struct Postgres {
 
 /// Makes the pool of a server. It connects when it is first used.
 pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
-    let config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(Box::new(error)))?;
+    let mut config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(Box::new(error)))?;
+    let options = config.get_options().map_or_else(|| OPTIONS.to_owned(), |own| format!("{OPTIONS} {own}"));
+    config.options(options).application_name("insula");
     let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     Pool::builder(manager).max_size(connections).build().map_err(|error| Error::Unavailable(error.into()))
 }
@@ -81,27 +84,32 @@ impl Postgres {
         schema::postgres::read(&self.client().await?, &self.schema, self.foreign_collation).await
     }
 
-    /// An insert that needs no second look: begin, context, statement and commit travel together.
-    pub(crate) async fn insert_pipelined(&self, context: &WriteContext, insert: &Insert) -> Result<Applied> {
+    /// A change that needs no second look: begin, context, statement and commit travel together.
+    pub(crate) async fn write_pipelined(&self, context: &WriteContext, change: &Change) -> Result<Applied> {
         let client = self.client().await?;
-        let statement = change::insert_statement(insert)?;
+        let statement = change.statement()?;
+        let has_key = matches!(change, Change::Insert(insert) if !insert.table.key.is_empty());
         let prepared = prepare(&client, &statement.sql).await?;
         let set = prepare(&client, CONTEXT).await?;
-        let work = async {
-            let begin = client.batch_execute("BEGIN");
-            let context = set_context(&client, &set, context);
-            let write = fetch_prepared(&client, &prepared, &statement);
-            let commit = client.batch_execute("COMMIT");
-            // Polled in this order for the first time, and so sent in this order.
-            future::join4(begin, context, write, commit).await
+        let write = async {
+            if has_key {
+                let keys: Vec<_> = fetch_prepared(&client, &prepared, &statement).await?;
+                let keys: Vec<_> = keys.into_iter().map(|Row(values)| values).collect();
+                return Ok(Applied { rows: keys.len() as u64, keys });
+            }
+            let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();
+            let rows = client.execute_raw(&prepared, values.iter()).await.map_err(map_error)?;
+            Ok(Applied { rows, keys: Vec::new() })
         };
-        let (begun, set, written, committed) = work.await;
+        let (begin, commit) = (client.batch_execute("BEGIN"), client.batch_execute("COMMIT"));
+        // Polled in this order for the first time, and so sent in this order.
+        let sent = future::join4(begin, set_context(&client, &set, context), write, commit);
+        let (begun, set, written, committed) = sent.await;
         begun.map_err(map_error)?;
         set?;
-        let keys: Vec<_> = written?.into_iter().map(|Row(values)| values).collect();
+        let applied = written.map_err(|error: Error| error.with_columns_of(change.table()))?;
         committed.map_err(map_error)?;
-        let has_key = !insert.table.key.is_empty();
-        Ok(Applied { rows: insert.rows.len() as u64, keys: if has_key { keys } else { Vec::new() } })
+        Ok(applied)
     }
 
     /// Runs work between begin and commit; dropped or failed, it is rolled back.
@@ -127,7 +135,7 @@ impl Postgres {
     pub(crate) async fn script(&self, sql: &str) -> Result<()> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(map_error)?;
-        let path = format!("SET LOCAL search_path TO {}", quoted(&self.schema));
+        let path = format!("SET LOCAL statement_timeout = 0; SET LOCAL search_path TO {}", quoted(&self.schema));
         transaction.batch_execute(&path).await.map_err(map_error)?;
         transaction.batch_execute(sql).await.map_err(map_error)?;
         transaction.commit().await.map_err(map_error)

@@ -1,5 +1,6 @@
 //! SQLite, embedded: readers on every thread, one writer that commits in groups.
 
+mod caller;
 mod connection;
 mod error;
 mod readers;
@@ -46,12 +47,17 @@ impl Sqlite {
         let path = path.to_owned();
         let open = move || -> Result<Self> {
             let writer = connection::writer(&path, config).map_err(map_error)?;
-            Ok(Self { readers: Arc::new(Readers::new(path, config)), writer: Arc::new(Writer::new(writer)) })
+            let writer = Writer::new(writer).map_err(map_error)?;
+            Ok(Self { readers: Arc::new(Readers::new(path, config)), writer: Arc::new(writer) })
         };
         blocking(open).await
     }
 
-    pub(crate) async fn read_json(&self, statement: Statement, columns: Arc<[OutputColumn]>) -> Result<(Vec<u8>, u64)> {
+    pub(crate) async fn read_json(
+        &self,
+        statement: Arc<Statement>,
+        columns: Arc<[OutputColumn]>,
+    ) -> Result<(Vec<u8>, u64)> {
         let read = move |connection: &rusqlite::Connection| {
             let mut out = Vec::with_capacity(256);
             let rows = statement::json(connection, &statement, &columns, &mut out)?;

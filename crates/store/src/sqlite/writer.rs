@@ -4,14 +4,20 @@
 //! each write in a savepoint of its own inside one transaction, commits once, and only then answers them all. While
 //! the disk syncs, the next group gathers. A tenant without writes holds no thread.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use kernel::WriteContext;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::map_error;
+use super::{caller::Caller, map_error};
 use crate::{Error, Result, Transaction, transaction};
 
 /// Writes that share one commit at the most.
@@ -21,6 +27,10 @@ const GROUP: usize = 256;
 pub(super) struct Writer {
     connection: Mutex<Connection>,
     queue: Mutex<Queue>,
+    caller: Caller,
+    /// Set once a constraint was violated that SQLite checks at the commit: then each write is committed alone, so
+    /// that one cannot spoil the commit of others.
+    alone: AtomicBool,
 }
 
 #[derive(Default)]
@@ -42,8 +52,9 @@ struct Finished {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection: Mutex::new(connection), queue: Mutex::default() }
+    pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
+        let caller = Caller::install(&connection)?;
+        Ok(Self { connection: Mutex::new(connection), queue: Mutex::default(), caller, alone: AtomicBool::new(false) })
     }
 
     /// Queues a write and waits until it is on disk.
@@ -53,8 +64,10 @@ impl Writer {
         F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let caller = self.caller.clone();
         let job: Job = Box::new(move |connection| {
             let result = connection.and_then(|connection| {
+                caller.set(&context);
                 let connection = transaction::Connection::Sqlite(connection);
                 work(&mut Transaction { connection, context: &context })
             });
@@ -82,7 +95,10 @@ impl Writer {
     fn drain(&self) {
         let mut connection = self.connection.lock();
         while let Some(group) = self.next_group() {
-            commit_group(&mut connection, group);
+            let grouped = group.len() > 1;
+            if commit_group(&mut connection, group, grouped) {
+                self.alone.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -92,14 +108,18 @@ impl Writer {
             queue.running = false;
             return None;
         }
-        let size = queue.waiting.len().min(GROUP);
+        let most = if self.alone.load(Ordering::Relaxed) { 1 } else { GROUP };
+        let size = queue.waiting.len().min(most);
         Some(queue.waiting.drain(..size).collect())
     }
 }
 
-fn commit_group(connection: &mut Connection, group: Vec<Job>) {
+/// Runs and commits a group. Tells whether one of several writes left a deferred constraint violated; then all of them
+/// are told to try again, and the guilty one will hear of it alone.
+fn commit_group(connection: &mut Connection, group: Vec<Job>, grouped: bool) -> bool {
     if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
-        return refuse(group, &error);
+        refuse(group, &error);
+        return false;
     }
     let finished: Vec<_> = group.into_iter().filter_map(|job| run_job(connection, job)).collect();
     let committed = run(connection, "COMMIT");
@@ -107,9 +127,14 @@ fn commit_group(connection: &mut Connection, group: Vec<Job>) {
         // A failed commit may leave the transaction open; nothing of the group may linger.
         let _ = run(connection, "ROLLBACK");
     }
+    let spoiled = grouped && committed.as_ref().is_err_and(|error| matches!(again(error), Error::ForeignKey));
     for Finished { answer, .. } in finished {
-        answer(committed.as_ref().copied().map_err(again));
+        answer(match &committed {
+            Err(error) if spoiled => Err(Error::Conflict(error.to_string().into())),
+            other => other.as_ref().copied().map_err(again),
+        });
     }
+    spoiled
 }
 
 /// Runs one write in its savepoint. A panic in it undoes it alone.

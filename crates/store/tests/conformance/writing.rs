@@ -18,6 +18,8 @@ on_all_databases!(
     concurrent_writers_all_succeed,
     text_keys_and_composite_keys_are_returned,
     a_panic_in_one_write_harms_no_other,
+    triggers_learn_who_writes,
+    a_deferred_constraint_spoils_no_other_write,
 );
 
 const TABLES: &str = "CREATE TABLE rooms (id SERIAL, name VARCHAR(40) NOT NULL, seats INTEGER CHECK (seats > 0), \
@@ -179,4 +181,56 @@ async fn a_panic_in_one_write_harms_no_other(backend: Backend) {
     fixture.insert("rooms", &[("name", text("kept"))]).await.unwrap();
     let answer = fixture.json("rooms").await;
     assert!(answer.contains("kept") && !answer.contains("lost"), "{answer}");
+}
+
+async fn triggers_learn_who_writes(backend: Backend) {
+    let (expression, request) = match backend {
+        Backend::Sqlite => ("current_user_id()", "request_id()"),
+        Backend::Postgres => ("current_setting('app.current_user_id')::bigint", "current_setting('app.request_id')"),
+        Backend::Mariadb => ("@current_user_id", "@request_id"),
+    };
+    let tables = "CREATE TABLE notes (id SERIAL, body VARCHAR(20)); \
+        CREATE TABLE trail (id SERIAL, who BIGINT, request VARCHAR(40));";
+    let note = format!("INSERT INTO trail (who, request) VALUES ({expression}, {request})");
+    let trigger = match backend {
+        Backend::Sqlite => format!("CREATE TRIGGER noted AFTER INSERT ON notes BEGIN {note}; END;"),
+        Backend::Mariadb => format!("CREATE TRIGGER noted AFTER INSERT ON notes FOR EACH ROW {note};"),
+        Backend::Postgres => format!(
+            "CREATE FUNCTION note() RETURNS trigger SET search_path FROM CURRENT LANGUAGE plpgsql AS \
+             $$ BEGIN {note}; RETURN NEW; END $$; \
+             CREATE TRIGGER noted AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION note();"
+        ),
+    };
+    let fixture = Fixture::with_tables(backend, &format!("{tables} {trigger}")).await;
+    let id = RequestId::now();
+    let context = WriteContext { user: Some(7), request: Some(id), ..WriteContext::system() };
+    let change = fixture.insertion("notes", &[("body", text("x"))]);
+    fixture.open.data.write(&context, change).await.unwrap();
+    assert_eq!(fixture.json("trail").await, format!("[{{\"id\":1,\"who\":7,\"request\":\"{id}\"}}]"));
+    fixture.end().await;
+}
+
+async fn a_deferred_constraint_spoils_no_other_write(backend: Backend) {
+    let deferred = if backend == Backend::Mariadb { "" } else { "DEFERRABLE INITIALLY DEFERRED" };
+    let sql = format!(
+        "CREATE TABLE rooms (id BIGINT PRIMARY KEY); CREATE TABLE beds (id SERIAL, room BIGINT, \
+         CONSTRAINT beds_room FOREIGN KEY (room) REFERENCES rooms (id) {deferred})"
+    );
+    let fixture = Arc::new(Fixture::with_tables(backend, &sql).await);
+    fixture.insert("rooms", &[("id", Value::Int(1))]).await.unwrap();
+    let writers: Vec<_> = (0..40)
+        .map(|number| {
+            let fixture = Arc::clone(&fixture);
+            let room = if number % 10 == 0 { 99 } else { 1 };
+            tokio::spawn(async move { (room, fixture.insert("beds", &[("room", Value::Int(room))]).await) })
+        })
+        .collect();
+    for writer in writers {
+        let (room, outcome) = writer.await.unwrap();
+        match outcome {
+            Ok(_) => assert_eq!(room, 1),
+            Err(error) => assert!(room == 99 && matches!(error, Error::ForeignKey), "{room}: {error:?}"),
+        }
+    }
+    assert_eq!(fixture.json("beds").await.matches("\"room\":1").count(), 36);
 }
