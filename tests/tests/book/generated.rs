@@ -42,19 +42,18 @@ fn table(name: &str) -> String {
         "reasons" => {
             let row =
                 |reason: &Reason| format!("| `{}` | {} | {} |\n", reason.word(), reason.status(), reason.meaning());
-            Reason::ALL.iter().map(row).fold("| Reason | Status | Meaning |\n| --- | --- | --- |\n".into(), joined)
+            joined(Reason::ALL.iter().map(row), "| Reason | Status | Meaning |\n| --- | --- | --- |\n")
         }
         "abilities" => {
             let row = |ability: &ability::Ability| {
                 format!("| `{}` | {} | {} |\n", ability.name, ability.from_power, ability.meaning)
             };
-            let head = "| Ability | From power | Whoever has it |\n| --- | --- | --- |\n".to_owned();
-            ability::ALL.iter().map(row).fold(head, joined)
+            joined(ability::ALL.iter().map(row), "| Ability | From power | Whoever has it |\n| --- | --- | --- |\n")
         }
         _ => configuration::tables(),
     }
 }
 
-fn joined(text: String, row: String) -> String {
-    text + &row
+fn joined(rows: impl Iterator<Item = String>, head: &str) -> String {
+    rows.fold(head.to_owned(), |text, row| text + &row)
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -80,8 +81,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // By SIGTERM, so that nothing is left open in the folder.
-        let asked = Command::new("kill").arg(self.process.id().to_string()).status();
-        if asked.is_err() {
+        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        if id.is_none_or(|id| kill_process(id, Signal::TERM).is_err()) {
             let _ = self.process.kill();
         }
         let _ = self.process.wait();

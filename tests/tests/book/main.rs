@@ -14,6 +14,7 @@
 //! all further fields. A session begins with `<!-- run: demo -->`, beside a server of the demonstration, or with
 //! `<!-- run: empty -->`, in an empty folder. Tables between `<!-- generated: NAME -->` and `<!-- end -->` are made by
 //! `INSULA_BOOK=write cargo test -p insula-tests --test book`.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod compare;
 mod configuration;
@@ -27,6 +28,7 @@ mod session;
 
 use installation::Demonstration;
 use page::Page;
+use session::Session;
 
 /// Pages that are of no use without examples that run.
 const WITH_EXAMPLES: [&str; 5] = ["quick-start.md", "data-api.md", "rules.md", "identity.md", "tenants.md"];
@@ -42,7 +44,8 @@ fn the_examples_do_what_the_pages_say() {
     }
     let failures: Vec<String> = std::thread::scope(|scope| {
         let sessions = pages.iter().flat_map(Page::sessions);
-        let running: Vec<_> = sessions.map(|session| scope.spawn(|| session.run(&program, &demonstration))).collect();
+        let run = |session: Session| session.run(&program, &demonstration);
+        let running: Vec<_> = sessions.map(|session| scope.spawn(move || run(session))).collect();
         running.into_iter().flat_map(|session| session.join().unwrap()).collect()
     });
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n\n"));

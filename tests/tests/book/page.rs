@@ -79,8 +79,7 @@ impl Page {
                 }
                 Part::Block(block) if block.info.len() > 1 => {
                     let session = sessions.last_mut();
-                    let session =
-                        session.unwrap_or_else(|| panic!("docs/{}:{}: in no session", self.name, block.line));
+                    let session = session.unwrap_or_else(|| panic!("docs/{}:{}: in no session", self.name, block.line));
                     session.blocks.push(block);
                 }
                 Part::Block(_) => {}

@@ -7,8 +7,11 @@ use std::{
     time::SystemTime,
 };
 
-/// The program beside this test, built anew where a source is newer.
+/// The program that `INSULA_BIN` names, else the one beside this test, built anew where a source is newer.
 pub(crate) fn insula() -> PathBuf {
+    if let Some(named) = std::env::var_os("INSULA_BIN") {
+        return named.into();
+    }
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(2).unwrap();
     let program = folder.join("insula");

@@ -36,7 +36,7 @@ impl Route {
     async fn ask(&self, client: &Client) -> Answer {
         let body = match self.path.as_str() {
             "/query" => json!({"action": "select", "table": "secrets"}),
-            "/auth/clear-sessions" => json!({"user_id": 1}),
+            "/auth/clear-sessions" => json!({"user_id": 2}),
             "/auth/login" => json!({"method": "password", "username": "ada", "password": "not the password"}),
             _ => json!({}),
         };
@@ -56,7 +56,7 @@ async fn no_route_lets_a_stranger_in(backend: Backend) {
     let routes = routes(&document, &other.id.to_string());
     assert!(routes.iter().filter(|route| !route.open).count() >= 6 && routes.iter().any(|route| route.open));
     for tenant in [&world.tenant, &other] {
-        // Another user of theirs, because a user's oldest session gives way to so many.
+        // User 2: who logs in so often that the oldest sessions give way, and whose sessions are cleared.
         world.user_of(tenant, "guest", "administrators").await;
     }
     let ours_token = ours.token.clone().unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{Service, rules::ColumnCode, service::Room};
 
-/// What the caller may do with each table
+/// What the caller may do with each table.
 #[utoipa::path(
     get,
     path = "/permissions",

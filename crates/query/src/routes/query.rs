@@ -11,7 +11,7 @@ use crate::{
     request::{Query, QueryRequest},
 };
 
-/// Reads and writes the tenant's tables
+/// Reads and writes the tenant's tables.
 ///
 /// One statement, or a batch of statements of one action on one table in one transaction. What the caller may not
 /// see does not exist for the caller; columns that were left out and limits that were cut are told in `warning`.

@@ -23,7 +23,7 @@ pub(super) struct ReloadRequest {
     forced: bool,
 }
 
-/// Reads the tenant's rules and catalogue anew
+/// Reads the tenant's rules and catalogue anew.
 ///
 /// All or nothing: a mistake in the rules answers 500 with file and line and leaves the old ones in force. Needs the
 /// ability `reload`.

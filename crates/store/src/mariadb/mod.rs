@@ -96,14 +96,19 @@ impl Mariadb {
         Ok(value)
     }
 
-    /// Runs SQL text with this database as the place of unqualified names. Definitions commit one by one here.
+    /// Runs SQL text with this database as the place of unqualified names. Definitions commit one by one here, with the
+    /// changes before them; the changes behind the last definition are done together or not at all.
     pub(crate) async fn script(&self, sql: &str) -> Result<()> {
         // The chosen database is a state of the connection, so that it must not return to the pool.
         let connection = self.connection().await?;
         let mut connection = Conn::new(connection.opts().clone()).await.map_err(map_error)?;
-        let begin = format!("SET SESSION max_statement_time = 0; USE {}", quoted(&self.database));
+        let begin = format!("SET SESSION max_statement_time = 0, autocommit = 0; USE {}", quoted(&self.database));
         connection.query_drop(begin).await.map_err(map_error)?;
-        let outcome = connection.query_drop(sql).await.map_err(map_error);
+        let outcome = match connection.query_drop(sql).await {
+            Ok(()) => connection.query_drop("COMMIT").await,
+            failed => failed,
+        };
+        let outcome = outcome.map_err(map_error);
         connection.disconnect().await.map_err(map_error)?;
         outcome
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, types::ValueRef};
 
-use super::map_error;
+use super::{connection, map_error};
 use crate::{
     Kind, OutputColumn, Result, Row, Statement, Transaction, Value, bind,
     cell::{self, Cell},
@@ -11,11 +11,22 @@ use crate::{
 
 /// Prepares, or takes from the connection's cache, and binds.
 fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<CachedStatement<'c>> {
-    let mut prepared = connection.prepare_cached(&statement.sql).map_err(map_error)?;
+    let mut prepared = prepared(connection, &statement.sql).map_err(map_error)?;
     for (index, value) in statement.values.iter().enumerate() {
         prepared.raw_bind_parameter(index + 1, bind::Sqlite(value)).map_err(map_error)?;
     }
     Ok(prepared)
+}
+
+/// LIKE is the one thing that an index serves only when the plan may depend on the bound pattern.
+fn prepared<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    if !sql.contains(" LIKE ") {
+        return connection.prepare_cached(sql);
+    }
+    connection::keep_plans(connection, false)?;
+    let prepared = connection.prepare_cached(sql);
+    connection::keep_plans(connection, true)?;
+    prepared
 }
 
 /// Runs a statement without an answer and tells how many rows it touched.

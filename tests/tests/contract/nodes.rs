@@ -1,0 +1,81 @@
+//! Two servers on one PostgreSQL: what ends on one ends on the other within five seconds.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use insula::{Config, Options, Server};
+use insula_tests::{Backend, Client, World, until};
+use kernel::{Secret, TenantStatus, seal::SealingKey};
+use serde_json::json;
+
+const BITES: Duration = Duration::from_secs(5);
+
+/// A world whose list of tenants is on PostgreSQL too, and a second server on the same.
+async fn nodes() -> (World, Server, tempfile::TempDir) {
+    let key = Secret::new(SealingKey::generate().to_text());
+    let shared = move |config: &mut Config| {
+        config.store.control = Secret::new(Backend::Postgres.url());
+        config.master_key = Some(key);
+    };
+    let world = World::configured(Backend::Postgres, shared).await;
+    let data = tempfile::tempdir().unwrap();
+    let config = Config { data: data.path().to_owned(), ..world.server.installation().config.clone() };
+    let second = Server::start(Options { config, ..Options::default() }).await.unwrap();
+    (world, second, data)
+}
+
+/// The same caller at another server.
+fn at(server: &Server, world: &World, client: &Client) -> Client {
+    let host = format!("api.{}", world.tenant.domain.as_deref().unwrap());
+    Client::of(server.url()).at_host(host).with_token(client.token.clone().unwrap())
+}
+
+/// Waits until a caller is refused, and says how long that took.
+async fn bites(caller: &Client, refusal: (u16, &str)) {
+    let begun = Instant::now();
+    until("it bites on the other node", BITES, async || caller.get("/permissions").await.refusal() == refusal).await;
+    println!("{refusal:?} on the other node after {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_on_one_node_ends_on_the_other() {
+    let (world, second, data) = nodes().await;
+    let (uma, otto) = (world.user("uma", "users").await, world.user("otto", "users").await);
+    let admin = world.user("ada", "administrators").await;
+    let [uma2, otto2, admin2] = [&uma, &otto, &admin].map(|client| at(&second, &world, client));
+    // A session of one node is good on the other at once.
+    for caller in [&uma2, &otto2, &admin2] {
+        assert_eq!(caller.get("/permissions").await.status, 200);
+    }
+    assert_eq!(uma.post("/auth/logout", &json!({})).await.status, 200);
+    assert_eq!(uma.get("/permissions").await.status, 401, "at once where it happened");
+    bites(&uma2, (401, "session_invalid")).await;
+    // The other way round, by somebody else.
+    assert_eq!(admin2.post("/auth/clear-sessions", &json!({"user_id": 2})).await.body["sessions_cleared"], 1);
+    bites(&otto, (401, "session_invalid")).await;
+    // A user who is suspended, a rule that is changed, a tenant that is suspended.
+    let open = world.open(&world.tenant).await;
+    let identity = &world.server.installation().features.identity;
+    let ada = identity.find_user(&open, "ada").await.unwrap().unwrap();
+    identity.set_status(&open, ada.id, identity::UserStatus::Suspended).await.unwrap();
+    bites(&admin2, (401, "session_invalid")).await;
+    let otto = world.at(&world.tenant).log_in("otto", "correct horse battery").await;
+    let otto2 = at(&second, &world, &otto);
+    assert_eq!(otto2.get("/permissions").await.status, 200);
+    world.server.installation().tenants.set_status(&world.tenant, TenantStatus::Suspended).await.unwrap();
+    assert_eq!(otto.get("/permissions").await.refusal(), (403, "tenant_suspended"));
+    bites(&otto2, (403, "tenant_suspended")).await;
+    second.stop().await.unwrap();
+    drop(data);
+    end(world).await;
+}
+
+/// Removes the world's own tenant; others share its list.
+async fn end(world: World) {
+    let tenants = Arc::clone(&world.server.installation().tenants);
+    let record = tenants.by_name(&world.tenant.name).await.unwrap();
+    world.server.stop().await.unwrap();
+    tenants.delete(&record).await.unwrap();
+}
