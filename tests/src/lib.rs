@@ -1,6 +1,6 @@
 //! The ground of the black-box suites: a real server with a tenant on one of the databases, and callers that speak
 //! HTTP to it.
-#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops at what it does not expect")]
 
 mod client;
 mod outside;

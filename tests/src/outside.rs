@@ -72,14 +72,11 @@ impl Outside {
 
     /// How many tables and views it has.
     pub async fn tables(&self) -> i64 {
-        let name = &self.name;
-        match self.backend {
-            Backend::Sqlite => self.number("SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view')").await,
-            _ => {
-                let tables = format!("SELECT count(*) FROM information_schema.tables WHERE table_schema = '{name}'");
-                self.number(&tables).await
-            }
+        if self.backend == Backend::Sqlite {
+            return self.number("SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view')").await;
         }
+        let named = format!("table_schema = '{}'", self.name);
+        self.number(&format!("SELECT count(*) FROM information_schema.tables WHERE {named}")).await
     }
 
     /// Removes it.

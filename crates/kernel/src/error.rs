@@ -54,6 +54,7 @@ reasons! {
     WhereRequired "where_required" 400 "An update or a delete needs a condition.",
     NothingToWrite "nothing_to_write" 400 "No column is left to write.",
     BatchInvalid "batch_invalid" 400 "A batch is empty, too long, or mixes what cannot be mixed.",
+    BatchFailed "batch_failed" 400 "A statement of the batch failed; `results` tells which and why.",
     KeyRequired "key_required" 400 "The table has no key, so that this cannot be done to single rows of it.",
     ViewReadOnly "view_read_only" 400 "The target is a view, which can only be read.",
     UniqueViolation "unique_violation" 400 "A value that must be unique is already there.",

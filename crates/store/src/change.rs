@@ -223,6 +223,7 @@ fn update_statement(update: &Update, dialect: Dialect) -> Result<sea_query::Upda
     for (position, value) in &update.set {
         statement.value(Alias::new(&*table.columns[*position].name), value.clone());
     }
+    require_order(table, update.limit)?;
     match (update.limit, dialect) {
         (None, _) => {
             statement.cond_where(update.filter.clone());
@@ -234,7 +235,7 @@ fn update_statement(update: &Update, dialect: Dialect) -> Result<sea_query::Upda
             }
         }
         (Some(limit), _) => {
-            statement.cond_where(limited(table, &update.filter, limit)?);
+            statement.cond_where(limited(table, &update.filter, limit));
         }
     }
     Ok(statement)
@@ -243,6 +244,7 @@ fn update_statement(update: &Update, dialect: Dialect) -> Result<sea_query::Upda
 fn delete_statement(delete: &Delete, dialect: Dialect) -> Result<sea_query::DeleteStatement> {
     let mut statement = Query::delete();
     statement.from_table(delete.table.reference());
+    require_order(&delete.table, delete.limit)?;
     match (delete.limit, dialect) {
         (None, _) => {
             statement.cond_where(delete.filter.clone());
@@ -254,21 +256,23 @@ fn delete_statement(delete: &Delete, dialect: Dialect) -> Result<sea_query::Dele
             }
         }
         (Some(limit), _) => {
-            statement.cond_where(limited(&delete.table, &delete.filter, limit)?);
+            statement.cond_where(limited(&delete.table, &delete.filter, limit));
         }
     }
     Ok(statement)
 }
 
 /// The rows of a filter as a set of keys, cut at a limit: what `UPDATE … LIMIT` means where it does not exist.
-fn limited(table: &Table, filter: &Condition, limit: u64) -> Result<Condition> {
-    if table.key.is_empty() {
-        return Err(Error::NoKey(table.name.clone()));
-    }
+fn limited(table: &Table, filter: &Condition, limit: u64) -> Condition {
     let select = key_select(table, filter.clone(), Some(limit));
     let key = table.key_columns();
     let key = if let [single] = key.as_slice() { single.clone() } else { Expr::tuple(key) };
-    Ok(Condition::all().add(key.in_subquery(select)))
+    Condition::all().add(key.in_subquery(select))
+}
+
+/// Which rows are the first is for the key to say.
+fn require_order(table: &Table, limit: Option<u64>) -> Result<()> {
+    if limit.is_some() && table.key.is_empty() { Err(Error::NoKey(table.name.clone())) } else { Ok(()) }
 }
 
 fn key_select(table: &Table, filter: Condition, limit: Option<u64>) -> SelectStatement {

@@ -62,7 +62,9 @@ async fn a_token_comes_in_one_header_alone() {
         assert_eq!(answer.status, 200, "{spelled}");
     }
     assert_eq!(nobody.send(Method::GET, "/permissions", &[("runnable-token", &token)], None).await.status, 200);
-    for header in [("cookie", format!("token={token}")), ("x-token", token.clone()), ("authorization", format!("Basic {token}"))] {
+    for header in
+        [("cookie", format!("token={token}")), ("x-token", token.clone()), ("authorization", format!("Basic {token}"))]
+    {
         let answer = nobody.send(Method::GET, "/permissions", &[(header.0, &header.1)], None).await;
         assert_eq!(answer.refusal(), (401, "no_token"), "{}", header.0);
     }

@@ -74,9 +74,9 @@ async fn what_went_well_is_json_too() {
     world.end().await;
 }
 
-/// The database goes away under a running server; it says so and comes back.
+/// A table is dropped under a running server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_free_500_tells_nothing() {
+async fn what_the_database_says_is_not_repeated() {
     let world = World::new(Backend::Sqlite).await;
     world.tables("CREATE TABLE notes (id SERIAL, note TEXT)").await;
     let admin = world.user("ada", "administrators").await;
@@ -86,8 +86,8 @@ async fn a_panic_free_500_tells_nothing() {
     let outside = rusqlite::Connection::open(&file).unwrap();
     outside.execute_batch("DROP TABLE notes").unwrap();
     let answer = admin.query(count).await;
-    assert!(answer.status >= 400, "{}", answer.text);
-    check(&answer, answer.status, &answer.refusal().1.to_owned());
+    assert!([400, 500].contains(&answer.status), "{}", answer.text);
+    check(&answer, answer.status, answer.refusal().1);
     let told = answer.text.to_ascii_lowercase();
     for secret in ["select", "sqlite", "no such table", ".rs", "/tmp"] {
         assert!(!told.contains(secret), "{}", answer.text);

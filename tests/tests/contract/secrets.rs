@@ -3,10 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
-use insula_tests::{Backend, Client, World};
+use insula_tests::{Backend, Client, World, until};
 use serde_json::json;
 
 /// All files below a folder.
@@ -44,8 +45,15 @@ async fn no_secret_is_in_any_file() {
     let World { server, data, .. } = world;
     server.installation().features.identity.flush().await;
     server.stop().await.unwrap();
+    let is_log = |file: &PathBuf| file.to_string_lossy().ends_with("-wal");
+    until("all is in the databases themselves", Duration::from_secs(10), async || {
+        !files(data.path()).iter().any(is_log)
+    })
+    .await;
     let files = files(data.path());
-    assert!(files.iter().any(|file| file.ends_with("insula.db")) && files.iter().any(|file| file.ends_with("control.db")));
+    assert!(
+        files.iter().any(|file| file.ends_with("insula.db")) && files.iter().any(|file| file.ends_with("control.db"))
+    );
     let mut found_user = false;
     for file in files.iter().filter(|file| !file.ends_with("master.key")) {
         let bytes = fs::read(file).unwrap();

@@ -1,6 +1,6 @@
 //! The process is asked to end while many write.
 
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use insula_tests::{Client, Serving, until};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn sigterm_answers_what_was_accepted() {
     let acknowledged = Acknowledged::default();
     let writers = writers::start(&client, 0, 32, &acknowledged);
     let mut slow = Slow::begin(&serving, &client).await;
-    until("there is load", Duration::from_secs(20), async || acknowledged.lock().unwrap().len() > 200).await;
+    until("there is load", Duration::from_secs(20), async || acknowledged.lock().len() > 200).await;
 
     serving.terminate();
     let address = serving.address().to_owned();
@@ -34,7 +34,7 @@ async fn sigterm_answers_what_was_accepted() {
     writers.join_all().await;
 
     // A write that is there without an answer was accepted and then dropped.
-    let mut told = acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut told = acknowledged.lock().clone();
     told.insert((1, 0, 0), 1);
     let stored = writers::stored(&program);
     let silent: Vec<_> = stored.keys().filter(|write| !told.contains_key(write)).collect();

@@ -1,4 +1,5 @@
 //! Nothing that was acknowledged is ever lost, and nothing that was accepted is left without an answer.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod draining;
 mod killing;

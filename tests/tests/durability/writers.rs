@@ -1,11 +1,9 @@
 //! Many callers that write at once, and what they were told.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use insula_tests::{Client, Program};
+use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinSet;
@@ -32,7 +30,7 @@ pub(crate) fn start(client: &Client, round: i64, writers: i64, acknowledged: &Ac
                 match client.try_send(Method::POST, "/query", &headers, Some(body.into())).await {
                     Ok(answer) => {
                         assert_eq!((answer.status, &answer.body["success"]), (200, &json!(true)), "{}", answer.text);
-                        acknowledged.lock().unwrap().insert((round, writer, number), rows);
+                        acknowledged.lock().insert((round, writer, number), rows);
                     }
                     Err(_gone) => break,
                 }
@@ -44,9 +42,7 @@ pub(crate) fn start(client: &Client, round: i64, writers: i64, acknowledged: &Ac
 
 /// One row, or a batch.
 fn write((round, writer, number): Write, rows: i64) -> Json {
-    let row = |part| {
-        json!({"round": round, "writer": writer, "number": number, "part": part, "parts": rows, "note": "x".repeat(100)})
-    };
+    let row = |part| json!({"round": round, "writer": writer, "number": number, "part": part, "parts": rows, "note": "x".repeat(100)});
     if rows == 1 {
         return json!({"action": "insert", "table": "notes", "data": row(0)});
     }

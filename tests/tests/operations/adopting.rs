@@ -22,7 +22,8 @@ fn shop(backend: Backend) -> String {
     match backend {
         Backend::Sqlite => SHOP.replace("STATE", "VARCHAR(10) NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'paid'))"),
         Backend::Postgres => {
-            "CREATE TYPE progress AS ENUM ('new', 'paid');".to_owned() + &SHOP.replace("STATE", "progress NOT NULL DEFAULT 'new'")
+            "CREATE TYPE progress AS ENUM ('new', 'paid');".to_owned()
+                + &SHOP.replace("STATE", "progress NOT NULL DEFAULT 'new'")
         }
         Backend::Mariadb => SHOP.replace("STATE", "ENUM('new', 'paid') NOT NULL DEFAULT 'new'").replace('"', "`"),
     }
@@ -99,7 +100,10 @@ async fn refusals(ada: &Client) {
         (&["unknown_column"], json!({"action": "select", "table": "Customer", "columns": ["name"]})),
         (&["view_read_only"], json!({"action": "insert", "table": "Totals", "data": {"customer": "x", "orders": 1}})),
         (&["view_read_only"], json!({"action": "delete", "table": "Totals", "where": {"customer": "ACME"}})),
-        (&["unique_violation"], json!({"action": "insert", "table": "Customer", "data": {"code": "ACME", "Name": "x"}})),
+        (
+            &["unique_violation"],
+            json!({"action": "insert", "table": "Customer", "data": {"code": "ACME", "Name": "x"}}),
+        ),
         (
             &["unique_violation"],
             json!({"action": "insert", "table": "order", "data": {"year": 2025, "number": 1, "customer": "ACME", "net": 1}}),
@@ -113,7 +117,10 @@ async fn refusals(ada: &Client) {
             &["check_violation", "value_invalid"],
             json!({"action": "update", "table": "order", "data": {"state": "lost"}, "where": {"year": 2025}}),
         ),
-        (&["nothing_to_write", "field_invalid"], json!({"action": "update", "table": "order", "data": {"gross": 1}, "where": {"year": 2025}})),
+        (
+            &["nothing_to_write", "field_invalid"],
+            json!({"action": "update", "table": "order", "data": {"gross": 1}, "where": {"year": 2025}}),
+        ),
     ] {
         let answer = ada.query(query.clone()).await;
         assert!(answer.status == 400 && reasons.contains(&answer.refusal().1), "{query}: {}", answer.text);

@@ -37,7 +37,8 @@ fn all_mistakes_are_told_with_their_place() {
 #[test]
 fn what_is_in_force_is_shown_without_secrets() {
     let program = Program::new(Backend::Sqlite).with("INSULA_SERVER__PORT", "8123");
-    let file = program.file("insula.toml", "[server]\nname = \"Here\"\n\n[store]\ncontrol = \"postgres://u:hidden@h/d\"\n");
+    let file =
+        program.file("insula.toml", "[server]\nname = \"Here\"\n\n[store]\ncontrol = \"postgres://u:hidden@h/d\"\n");
     let told = program.ok(&["config", "check"]);
     assert!(told.contains("insula.toml is good"), "{told}");
     let shown = program.json(&["config", "show"]);

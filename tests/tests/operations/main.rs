@@ -1,4 +1,5 @@
 //! The operator's day: commands, migrations, imports, and databases that were there before.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod adopting;
 mod configuring;

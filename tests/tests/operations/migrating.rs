@@ -5,7 +5,11 @@ use std::time::Duration;
 use insula_tests::{Backend, Program, on_all_databases, until};
 use serde_json::{Value as Json, json};
 
-on_all_databases!(files_are_applied_once_and_in_order, a_changed_or_broken_file_is_refused, a_running_server_sees_new_tables);
+on_all_databases!(
+    files_are_applied_once_and_in_order,
+    a_changed_or_broken_file_is_refused,
+    a_running_server_sees_new_tables
+);
 
 fn write(program: &Program, name: &str, sql: &str) {
     let sql = program.backend.spelled(sql);

@@ -32,7 +32,9 @@ async fn nothing_is_added_to_the_adopted_database(backend: Backend) {
     let all = json!({"column": "id", "op": ">", "value": 0});
     let touch = json!({"action": "update", "table": "notes", "data": {"note": "seen"}, "filter": all});
     // The users' groups and the rows are in different databases.
-    for (code, mine, changed) in [("rg", json!([1, 2]), None), ("rwg", json!([1, 2]), Some(2)), ("rwo", json!([1]), Some(1))] {
+    for (code, mine, changed) in
+        [("rg", json!([1, 2]), None), ("rwg", json!([1, 2]), Some(2)), ("rwo", json!([1]), Some(1))]
+    {
         for group in ["users", "moderators"] {
             program.ok(&["group", "set", group, "--tenant", &name, "--replace", "--rule", &format!("notes:{code}")]);
         }

@@ -72,6 +72,9 @@ async fn too_much_is_refused(backend: Backend) {
     let many = json!({"or": vec![one.clone(); 51]});
     let answer = admin.query(json!({"action": "count", "table": "items", "filter": many})).await;
     assert_eq!(answer.refusal(), (400, "too_many_conditions"));
+    let list = json!({"column": "id", "op": "not_in", "value": (0..1_000).collect::<Vec<_>>()});
+    let long = json!({"action": "count", "table": "items", "filter": {"and": vec![list; 40]}});
+    assert_eq!(admin.query(long).await.refusal(), (400, "too_many_conditions"));
     let deep = (0..20).fold(one, |inner, _| json!({"not": inner}));
     let answer = admin.query(json!({"action": "count", "table": "items", "filter": deep})).await;
     assert_eq!((answer.refusal(), answer.field()), ((400, "filter_too_deep"), "filter"));

@@ -24,7 +24,8 @@ fn routes(document: &Json, object: &str) -> Vec<Route> {
         for (method, operation) in operations.as_object().unwrap() {
             let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else { continue };
             let open = operation["security"].as_array().is_some_and(|all| all.iter().any(|one| one == &json!({})));
-            let pieces: Vec<_> = path.split('/').map(|piece| if piece.starts_with('{') { object } else { piece }).collect();
+            let pieces: Vec<_> =
+                path.split('/').map(|piece| if piece.starts_with('{') { object } else { piece }).collect();
             routes.push(Route { method, path: pieces.join("/"), open });
         }
     }
@@ -65,7 +66,8 @@ async fn no_route_lets_a_stranger_in(backend: Backend) {
     for route in &routes {
         let name = format!("{} {}", route.method, route.path);
         // Names at which no tenant answers: nobody learns anything there, whatever is sent along.
-        let strange = ["api.nobody.test".to_owned(), host(&world.tenant, ""), host(&world.tenant, "www."), host(&other, "www.")];
+        let strange =
+            ["api.nobody.test".to_owned(), host(&world.tenant, ""), host(&world.tenant, "www."), host(&other, "www.")];
         for strange in strange {
             for caller in [nobody.at_host(&strange), nobody.at_host(&strange).with_token(&ours_token)] {
                 let answer = route.ask(&caller).await;

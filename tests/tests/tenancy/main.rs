@@ -1,4 +1,5 @@
 //! Solid walls: no tenant sees, reaches or disturbs another.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod beginning;
 mod isolation;
@@ -37,11 +38,9 @@ impl Neighbours {
         world.tables_of(&other, "CREATE TABLE only_theirs (id SERIAL, secret VARCHAR(40))").await;
         let ours = world.user("ada", "administrators").await;
         let theirs = world.user_of(&other, "ada", "administrators").await;
-        for (client, table, secret) in [
-            (&ours, "secrets", OUR_SECRET),
-            (&theirs, "secrets", THEIR_SECRET),
-            (&theirs, "only_theirs", THEIR_SECRET),
-        ] {
+        for (client, table, secret) in
+            [(&ours, "secrets", OUR_SECRET), (&theirs, "secrets", THEIR_SECRET), (&theirs, "only_theirs", THEIR_SECRET)]
+        {
             client.query(json!({"action": "insert", "table": table, "data": {"secret": secret}})).await.data();
         }
         Self { world, other, ours, theirs }

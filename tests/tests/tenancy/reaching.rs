@@ -5,14 +5,21 @@ use serde_json::json;
 
 use crate::{Neighbours, OUR_SECRET, THEIR_SECRET};
 
-on_all_databases!(names_and_numbers_stay_at_home, one_name_in_two_tenants_is_two_people, rules_of_one_do_not_bind_the_other);
+on_all_databases!(
+    names_and_numbers_stay_at_home,
+    one_name_in_two_tenants_is_two_people,
+    rules_of_one_do_not_bind_the_other
+);
 
 async fn names_and_numbers_stay_at_home(backend: Backend) {
     let Neighbours { world, other, ours, theirs } = Neighbours::new(backend).await;
     let schema = format!("insula_{}", other.name.replace('-', "_"));
-    for table in
-        ["only_theirs".to_owned(), format!("{schema}.secrets"), format!("{schema}.only_theirs"), format!("{schema}`.`secrets")]
-    {
+    for table in [
+        "only_theirs".to_owned(),
+        format!("{schema}.secrets"),
+        format!("{schema}.only_theirs"),
+        format!("{schema}`.`secrets"),
+    ] {
         for query in [
             json!({"action": "select", "table": table}),
             json!({"action": "count", "table": table}),
@@ -33,7 +40,10 @@ async fn names_and_numbers_stay_at_home(backend: Backend) {
         assert_eq!(answer.data(), &json!([{"id": 1, "secret": secret}]));
     }
     let all = json!({"column": "id", "op": ">", "value": 0});
-    assert_eq!(ours.query(json!({"action": "delete", "table": "secrets", "filter": all})).await.body["rows_affected"], 1);
+    assert_eq!(
+        ours.query(json!({"action": "delete", "table": "secrets", "filter": all})).await.body["rows_affected"],
+        1
+    );
     assert_eq!(theirs.query(json!({"action": "count", "table": "secrets"})).await.data(), 1);
     // A user's number is one's own tenant's, too.
     for number in 1..=5 {

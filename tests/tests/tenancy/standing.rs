@@ -15,7 +15,9 @@ async fn refusals(client: &Client) -> Vec<(u16, String)> {
         client.query(query).await,
         client.get("/permissions").await,
         client.get("/auth/status").await,
-        client.post("/auth/login", &json!({"method": "password", "username": "ada", "password": "correct horse battery"})).await,
+        client
+            .post("/auth/login", &json!({"method": "password", "username": "ada", "password": "correct horse battery"}))
+            .await,
     ];
     answers.iter().map(|answer| (answer.status, answer.refusal().1.to_owned())).collect()
 }
@@ -48,11 +50,8 @@ async fn a_deleted_tenant_is_gone_with_its_data(backend: Backend) {
     assert!(!other.folder.exists(), "its folder is still there");
     assert!(refusals(&ours).await.iter().all(|(status, _)| *status == 200), "the neighbour notices nothing");
     // The name and the domain are free again, and nothing of the old tenant comes back with them.
-    let again = store::NewTenant {
-        name: other.name.clone(),
-        domain: other.domain.clone(),
-        ..store::NewTenant::default()
-    };
+    let again =
+        store::NewTenant { name: other.name.clone(), domain: other.domain.clone(), ..store::NewTenant::default() };
     let again = tenants.create(again, |_, _| Box::pin(async { Ok(()) })).await.unwrap();
     assert_eq!(theirs.get("/permissions").await.refusal(), (403, "tenant_mismatch"));
     let heir = world.user_of(&again, "ada", "administrators").await;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::request::{
     Filter, Item, Op,
-    filter::{MAX_DEPTH, MAX_LIST},
+    filter::{MAX_DEPTH, MAX_LIST, MAX_VALUES},
 };
 
 /// `where` and `filter` of a request together; none where there is neither.
@@ -21,6 +21,11 @@ pub(crate) fn compile(scope: &Scope<'_>, item: &Item, most: u64) -> Result<Optio
     let leaves = pairs + item.filter.as_ref().map_or(0, Filter::leaves);
     if leaves as u64 > most {
         let message = format!("The query has {leaves} conditions, {most} are allowed");
+        return Err(Error::new(Reason::TooManyConditions, message).at("filter"));
+    }
+    let values = pairs + item.filter.as_ref().map_or(0, Filter::values);
+    if values > MAX_VALUES {
+        let message = format!("The query compares with {values} values, {MAX_VALUES} are allowed");
         return Err(Error::new(Reason::TooManyConditions, message).at("filter"));
     }
     if item.filter.as_ref().is_some_and(|filter| filter.depth() > MAX_DEPTH) {

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 pub const MAX_DEPTH: usize = 16;
 /// Values that one `in` may list.
 pub const MAX_LIST: usize = 1_000;
+/// Values that one query may compare with, all lists together. SQLite binds at most 32,766.
+pub const MAX_VALUES: usize = 10_000;
 
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -178,6 +180,17 @@ impl Filter {
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::leaves).sum(),
             Self::Not(node) => node.leaves(),
             Self::Exists(exists) => exists.equal.len() + exists.filter.as_ref().map_or(0, Self::leaves),
+        }
+    }
+
+    /// Values in the whole tree.
+    pub fn values(&self) -> usize {
+        match self {
+            Self::Leaf { value: Some(Json::Array(values)), .. } => values.len(),
+            Self::Leaf { .. } => 1,
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::values).sum(),
+            Self::Not(node) => node.values(),
+            Self::Exists(exists) => exists.equal.len() + exists.filter.as_ref().map_or(0, Self::values),
         }
     }
 

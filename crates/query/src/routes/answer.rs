@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use edge::Answer;
-use kernel::{Error, RequestId};
+use kernel::{Error, Reason, RequestId};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use store::Value;
@@ -117,9 +117,12 @@ fn batch(results: &[Result<Outcome, Error>], undone: bool, request: RequestId) -
             if undone { "Batch operation failed, all changes rolled back" } else { "Some queries of the batch failed" };
         let text = format!("{what} [request_id: {request}]");
         out.extend_from_slice(br#"{"success":false"#);
-        for (name, value) in
-            [("reason", "batch_failed"), ("error", &text), ("message", &text), ("request_id", request.as_str())]
-        {
+        for (name, value) in [
+            ("reason", Reason::BatchFailed.word()),
+            ("error", &text),
+            ("message", &text),
+            ("request_id", request.as_str()),
+        ] {
             out.extend_from_slice(format!(",\"{name}\":").as_bytes());
             json_into(&mut out, value);
         }

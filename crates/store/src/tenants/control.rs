@@ -18,7 +18,7 @@ use crate::{Database, Ddl, Error, Migration, Result, Row, Value};
 
 const TENANTS: &str = "_tenants";
 const DELETED: &str = "_deleted_tenants";
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "id",
     "number",
     "name",
@@ -30,6 +30,7 @@ const COLUMNS: [&str; 11] = [
     "system_url",
     "adopted",
     "created_at",
+    "home",
 ];
 
 /// A tenant as the control database has it.
@@ -41,6 +42,8 @@ pub struct TenantRecord {
     pub number: i64,
     /// Whether its database was there before it.
     pub adopted: bool,
+    /// Where it lives, unless its database is an adopted one: `sqlite`, or a server and its database.
+    pub home: String,
     /// When it was made.
     pub created_at: Timestamp,
     wrapped_key: Option<String>,
@@ -54,6 +57,7 @@ impl TenantRecord {
         new: &NewTenant,
         domain: Option<String>,
         folder: PathBuf,
+        home: String,
         master: &SealingKey,
         key: &SealingKey,
     ) -> kernel::Result<Self> {
@@ -73,6 +77,7 @@ impl TenantRecord {
             tenant: Arc::new(tenant),
             number: 0,
             adopted: new.database.is_some(),
+            home,
             created_at: kernel::time::now(),
             wrapped_key: Some(master.wrap(place(id, &row, "wrapped_key"), key)?),
             sealed_database: seal("database_url", &new.database)?,
@@ -97,6 +102,7 @@ impl TenantRecord {
             number: row.int(1)?,
             adopted: row.flag(9)?,
             created_at: row.timestamp(10)?,
+            home: row.text(11)?.to_owned(),
             wrapped_key: owned(5)?,
             sealed_database: owned(7)?,
             sealed_system: owned(8)?,
@@ -295,6 +301,7 @@ fn insert(ddl: &Ddl, record: &TenantRecord, number: i64) -> Result<sea_query::In
         Value::from(record.sealed_system.clone()),
         Value::from(record.adopted),
         Value::from(record.created_at),
+        Value::from(&*record.home),
     ];
     insert.values(values.map(Expr::from)).map_err(|error| Error::Driver(error.to_string().into()))?;
     Ok(insert)
@@ -319,6 +326,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
                 ddl.long_text("system_url"),
                 ddl.boolean("adopted").not_null().take(),
                 ddl.timestamp("created_at"),
+                ddl.text("home", 500).not_null().take(),
             ],
         );
         let mut deleted = ddl.create(

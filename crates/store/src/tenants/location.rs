@@ -26,19 +26,26 @@ pub(crate) enum Location {
 }
 
 impl Location {
-    /// The tenant's database: an adopted one, or one of its own where new tenants live.
-    pub(crate) fn choose(record: &TenantRecord, adopted: Option<&str>, home: &str) -> Result<Self> {
-        match adopted {
-            Some(url) => Self::existing(url),
-            None if home == "sqlite" => Ok(Self::Sqlite { file: record.tenant.folder.join("insula.db"), create: true }),
-            None => Self::own(home, &format!("insula_{}", record.tenant.name.replace('-', "_"))),
+    /// The tenant's database: an adopted one, or one of its own in its home. `setting` is where new tenants live now; it
+    /// says how a server is reached, and never moves a tenant.
+    pub(crate) fn choose(record: &TenantRecord, adopted: Option<&str>, setting: &str) -> Result<Self> {
+        if let Some(url) = adopted {
+            return Self::existing(url);
         }
+        if record.home == "sqlite" {
+            return Ok(Self::Sqlite { file: record.tenant.folder.join("insula.db"), create: true });
+        }
+        if record.home != home(setting)? {
+            return Err(away(record));
+        }
+        Self::own(setting, &format!("insula_{}", record.tenant.name.replace('-', "_")))
     }
 
     /// A second database for Insula's own tables. On a server they get a schema or database named after the tenant.
     pub(crate) fn system(record: &TenantRecord, url: &str) -> Result<Self> {
-        if url.starts_with("sqlite:") {
-            return Self::existing(url);
+        if let Some(Self::Sqlite { file, .. }) = url.starts_with("sqlite:").then(|| Self::existing(url)).transpose()? {
+            let create = !file.exists();
+            return Ok(Self::Sqlite { file, create });
         }
         Self::own(url, &format!("insula_{}_system", record.tenant.name.replace('-', "_")))
     }
@@ -135,6 +142,24 @@ impl Location {
     }
 }
 
+/// What of a setting tells one place from another: `sqlite`, or a server and its database without credentials.
+pub(crate) fn home(setting: &str) -> Result<String> {
+    if setting == "sqlite" {
+        return Ok(setting.to_owned());
+    }
+    let url = parse(setting)?;
+    let scheme = if url.scheme().starts_with("postgres") { "postgres" } else { "mysql" };
+    let database = if scheme == "postgres" { url.path() } else { "/" };
+    let port = url.port().unwrap_or(if scheme == "postgres" { 5432 } else { 3306 });
+    Ok(format!("{scheme}://{}:{port}{database}", url.host_str().unwrap_or("localhost")))
+}
+
+fn away(record: &TenantRecord) -> Error {
+    Error::Unavailable(
+        format!("tenant {} lives at {}; store.database leads elsewhere", record.tenant.name, record.home).into(),
+    )
+}
+
 fn missing(file: &Path) -> Error {
     let message = format!("There is no SQLite database {}", file.display());
     Error::Refused(kernel::Error::new(kernel::Reason::FieldInvalid, message).at("database"))
@@ -199,7 +224,7 @@ fn get_or_make<P: Clone>(
 
 #[cfg(test)]
 mod tests {
-    use super::Location;
+    use super::{Location, home};
     use proptest::prelude::*;
 
     #[test]
@@ -215,9 +240,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_home_is_a_place_whatever_the_password() {
+        let same = ["postgres://a:b@h/db", "postgresql://c:d@h:5432/db?sslmode=disable"].map(|url| home(url).unwrap());
+        assert_eq!(same, ["postgres://h:5432/db", "postgres://h:5432/db"]);
+        assert_eq!(home("mariadb://u:p@h/").unwrap(), "mysql://h:3306/");
+        assert_eq!(home("sqlite").unwrap(), "sqlite");
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in ".*") {
+            let _ = home(&text);
             let _ = Location::existing(&text);
             let _ = Location::own(&text, "x");
         }

@@ -32,7 +32,7 @@ const BELIEVED: Duration = Duration::from_secs(2);
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// Where new tenants live: `sqlite` for a file each in the data folder, or the URL of a PostgreSQL or MariaDB
-    /// server, where each gets a schema or a database of its own.
+    /// server, where each gets a schema or a database of its own. Tenants that are there stay where they are.
     pub database: kernel::Secret,
     /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
     /// nodes on one server.
@@ -145,9 +145,13 @@ impl Tenants {
         self.control.refuse_taken(&new, domain.as_deref()).await?;
         let id = Uuid::now_v7();
         let key = SealingKey::generate();
-        let record = TenantRecord::new(id, &new, domain, self.folder(&new.name), &self.master, &key)?;
+        let home = location::home(self.config.database.expose())?;
+        let record = TenantRecord::new(id, &new, domain, self.folder(&new.name), home, &self.master, &key)?;
         let location = Location::choose(&record, new.database.as_deref(), self.config.database.expose())?;
         location.wipe_leftovers(&self.servers).await?;
+        if let Some(url) = &new.system_database {
+            Location::system(&record, url)?.wipe_leftovers(&self.servers).await?;
+        }
         let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
         seed(&record.tenant, &open).await?;
         self.control.insert(&record, new.first).await?;

@@ -12,6 +12,7 @@ on_all_databases!(
     names_and_domains_are_taken_once,
     a_failed_creation_leaves_nothing,
     an_existing_database_is_adopted,
+    a_tenant_stays_where_it_is,
 );
 
 fn new(name: &str, domain: Option<&str>) -> NewTenant {
@@ -90,4 +91,20 @@ async fn an_existing_database_is_adopted(backend: Backend) {
     assert!(owner.json("goods").await.contains("pen"), "deleting the tenant took the adopted table with it");
     fixture.end().await;
     owner.end().await;
+}
+
+async fn a_tenant_stays_where_it_is(backend: Backend) {
+    let fixture = Fixture::with_tables(backend, "CREATE TABLE t (id SERIAL)").await;
+    let elsewhere = match backend {
+        Backend::Sqlite => "postgres://nobody@127.0.0.1:1/none",
+        Backend::Postgres | Backend::Mariadb => "sqlite",
+    };
+    let config = store::StoreConfig { database: kernel::Secret::new(elsewhere), ..fixture.config.clone() };
+    let moved = Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new()).await.unwrap();
+    let found = moved.first().await.unwrap().unwrap();
+    match (backend, moved.open(&found).await) {
+        (Backend::Sqlite, open) => assert!(open.unwrap().data.schema().table("t").is_some()),
+        (_, open) => assert_eq!(open.err().unwrap().reason, Reason::DatabaseUnavailable),
+    }
+    fixture.end().await;
 }
