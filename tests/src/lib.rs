@@ -10,7 +10,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 pub use client::{Answer, Client};
-pub use outside::Outside;
+pub use outside::{Outside, OwnPostgres};
 pub use program::{Program, Serving};
 pub use testkit::{Backend, on_all_databases};
 pub use world::World;

@@ -107,6 +107,30 @@ impl Outside {
     }
 }
 
+/// A database of its own on the PostgreSQL server, for those who need all of a server's schemas for themselves.
+pub struct OwnPostgres {
+    /// Its URL.
+    pub url: String,
+    name: String,
+}
+
+impl OwnPostgres {
+    /// A new, empty one.
+    pub async fn new() -> Self {
+        let server = Backend::Postgres.url();
+        let name = format!("own_{}", uuid::Uuid::new_v4().simple());
+        postgres(&server).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let (address, _) = server.rsplit_once('/').unwrap();
+        Self { url: format!("{address}/{name}"), name }
+    }
+
+    /// Removes it, whoever is still connected.
+    pub async fn end(self) {
+        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        postgres(&Backend::Postgres.url()).await.batch_execute(&drop).await.unwrap();
+    }
+}
+
 async fn postgres(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -1,6 +1,6 @@
 //! JSON bodies: capped, checked for shape, then typed, with the path of the field that is wrong.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use axum::{
     body::{Body, HttpBody},
@@ -9,7 +9,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
 };
 use http_body_util::BodyExt;
 use kernel::{ByteSize, Error, Reason, Result};
@@ -60,10 +60,32 @@ async fn read(request: Request) -> Result<Option<Bytes>> {
     let cap = Context::of(&parts)?.core.config.max_body_size;
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > cap.0) {
+        // Who waits for a word before sending has sent nothing yet.
+        if !parts.headers.contains_key(EXPECT) && declared.is_some_and(|length| length <= DISCARDED) {
+            discard(body).await;
+        }
         return Err(too_large(cap));
     }
     let whole = collect(body, cap, declared.unwrap_or(0)).await?;
     Ok((!whole.is_empty()).then_some(whole))
+}
+
+/// Bytes of a refused body that are read all the same: a client that is still sending would not see the refusal.
+const DISCARDED: u64 = 32 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+
+/// Reads the rest of a refused body, within bounds.
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME, reading).await;
 }
 
 async fn collect(mut body: Body, cap: ByteSize, declared: u64) -> Result<Bytes> {
@@ -74,6 +96,7 @@ async fn collect(mut body: Body, cap: ByteSize, declared: u64) -> Result<Bytes> 
         let frame = frame.map_err(|error| Error::new(Reason::BadRequest, "The body broke off").because(error))?;
         let Ok(data) = frame.into_data() else { continue };
         if (first.len() + rest.len() + data.len()) as u64 > cap.0 {
+            discard(body).await;
             return Err(too_large(cap));
         }
         // Nearly every body comes in one piece, which is then used as it is.

@@ -1,22 +1,19 @@
 //! Two servers on one PostgreSQL: what ends on one ends on the other within five seconds.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use insula::{Config, Options, Server};
-use insula_tests::{Backend, Client, World, until};
+use insula_tests::{Backend, Client, OwnPostgres, World, until};
 use kernel::{Secret, TenantStatus, seal::SealingKey};
 use serde_json::json;
 
 const BITES: Duration = Duration::from_secs(5);
 
 /// A world whose list of tenants is on PostgreSQL too, and a second server on the same.
-async fn nodes() -> (World, Server, tempfile::TempDir) {
-    let key = Secret::new(SealingKey::generate().to_text());
+async fn nodes(postgres: &OwnPostgres) -> (World, Server, tempfile::TempDir) {
+    let (key, url) = (Secret::new(SealingKey::generate().to_text()), Secret::new(&postgres.url));
     let shared = move |config: &mut Config| {
-        config.store.control = Secret::new(Backend::Postgres.url());
+        (config.store.control, config.store.database) = (url.clone(), url);
         config.master_key = Some(key);
     };
     let world = World::configured(Backend::Postgres, shared).await;
@@ -41,7 +38,8 @@ async fn bites(caller: &Client, refusal: (u16, &str)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ends_on_one_node_ends_on_the_other() {
-    let (world, second, data) = nodes().await;
+    let postgres = OwnPostgres::new().await;
+    let (world, second, data) = nodes(&postgres).await;
     let (uma, otto) = (world.user("uma", "users").await, world.user("otto", "users").await);
     let admin = world.user("ada", "administrators").await;
     let [uma2, otto2, admin2] = [&uma, &otto, &admin].map(|client| at(&second, &world, client));
@@ -70,13 +68,6 @@ async fn what_ends_on_one_node_ends_on_the_other() {
     bites(&otto2, (403, "tenant_suspended")).await;
     second.stop().await.unwrap();
     drop(data);
-    end(world).await;
-}
-
-/// Removes the world's own tenant; others share its list.
-async fn end(world: World) {
-    let tenants = Arc::clone(&world.server.installation().tenants);
-    let record = tenants.by_name(&world.tenant.name).await.unwrap();
-    world.server.stop().await.unwrap();
-    tenants.delete(&record).await.unwrap();
+    world.end().await;
+    postgres.end().await;
 }

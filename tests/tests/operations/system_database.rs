@@ -51,5 +51,11 @@ async fn nothing_is_added_to_the_adopted_database(backend: Backend) {
     assert_eq!(outside.tables().await, before, "tables were added to the adopted database");
     drop(serving);
     program.end();
+    let system = format!("insula_{}_system", outside.name);
+    match backend {
+        Backend::Sqlite => beside.end().await,
+        Backend::Postgres => outside.run(&format!("DROP SCHEMA {system} CASCADE")).await,
+        Backend::Mariadb => outside.run(&format!("DROP DATABASE {system}")).await,
+    }
     outside.end().await;
 }
