@@ -22,6 +22,7 @@ pub fn is_tenant_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{is_identifier, is_tenant_name};
+    use proptest::prelude::*;
 
     #[test]
     fn identifiers_keep_sql_out() {
@@ -40,6 +41,23 @@ mod tests {
         }
         for bad in ["", "2a", "a_b", "-a", "a-", "a--b", "Acme", "a/b", "..", &"a".repeat(41)] {
             assert!(!is_tenant_name(bad), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_needs_no_quoting(text in "\\PC{0,70}") {
+            if is_identifier(&text) {
+                prop_assert!(text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            }
+            if is_tenant_name(&text) {
+                prop_assert!(!text.contains(['/', '.', '_', '\\', '\0']));
+            }
+        }
+
+        #[test]
+        fn every_plain_name_is_taken(text in "[A-Za-z_][A-Za-z0-9_]{0,63}") {
+            prop_assert!(is_identifier(&text));
         }
     }
 }

@@ -181,10 +181,17 @@ async fn members(room: &Room, caller: &Authenticated) -> Result<Members> {
     if open.is_one_database() {
         return Ok(Members::Table(open.system.ddl().table("_users")));
     }
+    if !room.rules.ask_for_members(&caller.principal.group, &room.schema) {
+        return Ok(Members::Numbers(Vec::new()));
+    }
     let mut select = Sql::select();
     select.column(Alias::new("number")).from(open.system.ddl().table("_users")).limit(MOST_MEMBERS);
     select.and_where(Expr::col(Alias::new("group_id")).eq(caller.principal.group.id));
     let rows = open.system.read(&select).await?;
+    if rows.len() as u64 == MOST_MEMBERS {
+        let message = format!("Group codes reach {MOST_MEMBERS} users where Insula's tables are in another database");
+        return Err(Error::new(Reason::TableDenied, message));
+    }
     Ok(Members::Numbers(rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?))
 }
 

@@ -84,6 +84,11 @@ impl TenantRules {
         access
     }
 
+    /// Whether any rule of a group asks who is in it.
+    pub fn ask_for_members(&self, group: &Arc<Group>, schema: &Arc<Schema>) -> bool {
+        self.compiled(group, schema).codes.ask_for_members()
+    }
+
     /// The group's compilation, begun anew where the group, the schema or the book has changed.
     fn compiled(&self, group: &Arc<Group>, schema: &Arc<Schema>) -> Arc<Compiled> {
         let book = self.book.load();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use kernel::{Group, identifier::is_identifier};
 
-use super::{Access, ColumnCode, table::canonical_table};
+use super::{Access, ColumnCode, Reach, table::canonical_table};
 
 /// A group's codes, parsed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,6 +77,14 @@ impl GroupRules {
             self.columns.entry(table).or_default().insert(named(column)?.to_owned(), code);
         }
         Ok(())
+    }
+
+    /// Whether any rule asks who is in the caller's group.
+    pub fn ask_for_members(&self) -> bool {
+        let group = |access: &Access| access.read == Some(Reach::Group) || access.write == Some(Reach::Group);
+        let by_column = |code: &ColumnCode| matches!(code, ColumnCode::BlockGroup | ColumnCode::BlockUnlessGroup);
+        self.tables.values().chain(&self.wildcard).any(group)
+            || self.columns.values().flat_map(HashMap::values).chain(self.all_columns.values()).any(by_column)
     }
 
     /// The code of a table, its own or the wildcard's.
