@@ -1,7 +1,7 @@
 //! The data API: `POST /query` and the rules that decide what it may touch.
 //!
 //! A request passes three stations. [`request`] is what callers may ask, typed. [`rules`] says what the caller's
-//! group may do with each table: codes, column rules and row rules, compiled once a group. [`compile`] joins the two
+//! group may do with each table: codes, column rules and row rules, compiled once a group. `compile` joins the two
 //! into statements, in which every name is known and every value bound. `service` runs them.
 
 mod batch;

@@ -1,5 +1,7 @@
 //! The data API as its callers see it, told on SQLite, PostgreSQL and MariaDB.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 mod batches;
 mod columns;
 mod explaining;

@@ -77,7 +77,7 @@ async fn wrong_requests_name_their_field(backend: Backend) {
         (r#"{"action":"insert","table":"items","data":[]}"#, "field_invalid", "data"),
         (r#"{"action":"select","action":"delete","table":"items"}"#, "duplicate_key", "action"),
         (r#"{"action":"insert","table":"items","data":{"extra":{"a":1,"a":2}}}"#, "duplicate_key", "data.extra.a"),
-        (r#"[]"#, "body_not_object", ""),
+        (r"[]", "body_not_object", ""),
         (r#"{"action":"select","#, "malformed_json", ""),
     ] {
         let answer = admin.post_text("/query", body).await;
