@@ -96,6 +96,14 @@ pub(crate) async fn apply(
     }
 }
 
+/// Whether a database holds the tables of features already.
+pub(crate) async fn is_taken(database: &Database) -> Result<bool> {
+    if database.schema().table(TABLE).is_none() {
+        return Ok(false);
+    }
+    Ok(remembered(database).await?.keys().any(|(feature, _)| feature != crate::scripts::FEATURE))
+}
+
 /// What a database remembers, by feature and number.
 pub(crate) async fn remembered(database: &Database) -> Result<HashMap<(String, u32), Remembered>> {
     if database.schema().table(TABLE).is_none() {

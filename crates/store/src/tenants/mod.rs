@@ -152,6 +152,12 @@ impl Tenants {
         if let Some(url) = &new.system_database {
             Location::system(&record, url)?.wipe_leftovers(&self.servers).await?;
         }
+        if new.database.is_some() && new.system_database.is_none() {
+            let adopted = location.open(&self.servers, self.config.sqlite).await?;
+            if crate::migration::is_taken(&adopted).await? {
+                return Err(taken());
+            }
+        }
         let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
         seed(&record.tenant, &open).await?;
         self.control.insert(&record, new.first).await?;
@@ -185,12 +191,19 @@ impl Tenants {
     }
 
     /// Removes a tenant for ever: first its key, so that nothing sealed can be read any more, then its data. An adopted
-    /// database is left alone but for Insula's own tables, which stay behind unreadable. A note of it is kept.
+    /// database is left as it is, with Insula's tables in it where they lie beside the others; it cannot be adopted again
+    /// before they are dropped. A note of the tenant is kept.
     pub async fn delete(&self, record: &TenantRecord) -> kernel::Result<()> {
         let _changing = self.changing.lock().await;
+        // What is sealed must be read before its key is destroyed.
+        let system =
+            record.data_key(&self.master).and_then(|key| record.urls(&key)).ok().and_then(|(_, system)| system);
         self.control.begin_deletion(record).await?;
         self.lookups.invalidate_all();
         self.open.invalidate(&record.tenant.id).await;
+        if let Some(url) = system {
+            Location::system(record, &url)?.wipe_leftovers(&self.servers).await?;
+        }
         Ok(self.finish_deletion(record).await?)
     }
 
@@ -301,6 +314,13 @@ impl kernel::Probe for Tenants {
             Ok(())
         })
     }
+}
+
+/// The refusal of a database in which the users and keys of another tenant lie.
+fn taken() -> Error {
+    let message = "The database has tables of another tenant of Insula; drop its tables that begin with _, or keep \
+        this tenant's elsewhere (--system-database)";
+    Error::new(Reason::Conflict, message).at("database")
 }
 
 /// A domain in lower case, as RFC 1035 section 2.3.1 has it. Errors: 400 `field_invalid`.

@@ -13,6 +13,7 @@ on_all_databases!(
     a_failed_creation_leaves_nothing,
     an_existing_database_is_adopted,
     a_tenant_stays_where_it_is,
+    a_database_with_another_tenants_users_is_not_adopted,
 );
 
 fn new(name: &str, domain: Option<&str>) -> NewTenant {
@@ -73,13 +74,7 @@ async fn a_failed_creation_leaves_nothing(backend: Backend) {
 async fn an_existing_database_is_adopted(backend: Backend) {
     let owner = Fixture::with_tables(backend, "CREATE TABLE goods (id SERIAL, name VARCHAR(20))").await;
     owner.insert("goods", &[("name", store::Value::from("pen"))]).await.unwrap();
-    let url = match backend {
-        Backend::Sqlite => format!("sqlite://{}", owner.tenant.folder.join("insula.db").display()),
-        Backend::Postgres => {
-            format!("{}?schema={}", owner.config.database.expose(), owner.open.data.qualifier().unwrap())
-        }
-        Backend::Mariadb => format!("{}{}", owner.config.database.expose(), owner.open.data.qualifier().unwrap()),
-    };
+    let url = url_of(&owner, backend);
     let fixture = Fixture::new(backend).await;
     let name = format!("{}a", fixture.tenant.name);
     let adopting = NewTenant { database: Some(url), ..new(&name, None) };
@@ -107,4 +102,31 @@ async fn a_tenant_stays_where_it_is(backend: Backend) {
         (_, open) => assert_eq!(open.err().unwrap().reason, Reason::DatabaseUnavailable),
     }
     fixture.end().await;
+}
+
+/// The URL with which a tenant's own database can be adopted.
+fn url_of(owner: &Fixture, backend: Backend) -> String {
+    match backend {
+        Backend::Sqlite => format!("sqlite://{}", owner.tenant.folder.join("insula.db").display()),
+        Backend::Postgres => {
+            format!("{}?schema={}", owner.config.database.expose(), owner.open.data.qualifier().unwrap())
+        }
+        Backend::Mariadb => format!("{}{}", owner.config.database.expose(), owner.open.data.qualifier().unwrap()),
+    }
+}
+
+async fn a_database_with_another_tenants_users_is_not_adopted(backend: Backend) {
+    const USERS: store::Migration = store::Migration {
+        feature: "identity",
+        number: 1,
+        name: "users",
+        statements: |ddl| vec![ddl.sql(ddl.create("_users", [ddl.serial("id")]).if_not_exists())],
+    };
+    let owner = Fixture::new(backend).await;
+    store::migrate(&owner.open.data, &[USERS]).await.unwrap();
+    let name = format!("{}b", owner.tenant.name);
+    let adopting = NewTenant { database: Some(url_of(&owner, backend)), ..new(&name, None) };
+    let refused = owner.tenants.create(adopting, |_, _| Box::pin(async { Ok(()) })).await.unwrap_err();
+    assert_eq!((refused.reason, refused.field.as_deref()), (Reason::Conflict, Some("database")));
+    owner.end().await;
 }
