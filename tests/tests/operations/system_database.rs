@@ -54,8 +54,9 @@ async fn nothing_is_added_to_the_adopted_database(backend: Backend) {
     let system = format!("insula_{}_system", outside.name);
     match backend {
         Backend::Sqlite => beside.end().await,
-        Backend::Postgres => outside.run(&format!("DROP SCHEMA {system} CASCADE")).await,
-        Backend::Mariadb => outside.run(&format!("DROP DATABASE {system}")).await,
+        // Deleting the tenant has removed what was made for it, so that the name is free again.
+        Backend::Postgres => outside.run(&format!("CREATE SCHEMA {system}; DROP SCHEMA {system}")).await,
+        Backend::Mariadb => outside.run(&format!("CREATE DATABASE {system}; DROP DATABASE {system}")).await,
     }
     outside.end().await;
 }
