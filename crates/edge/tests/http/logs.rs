@@ -69,7 +69,7 @@ async fn failures_with_their_source_and_refusals_quietly() {
     assert_eq!((&line["level"], &line["fields"]["causes"]), (&json!("ERROR"), &json!("SELECT secret FROM table")));
     assert_eq!(line["span"]["request_id"], seen.id());
     get(&app, "/fail/panic", &[]).await;
-    assert!(text().contains("a handler panicked: at /home/secret"));
+    assert!(text().contains("a handler panicked: at /srv/secret"));
     get(&app, "/who", &[("authorization", "Bearer my-token")]).await;
     assert_eq!(find("Session expired or invalid")["level"], "DEBUG");
     post(&app, "/echo", r#"{"text":"a","password":"hunter2"}"#).await;

@@ -189,7 +189,7 @@ async fn site(Site(site): Site) -> Answer {
 #[utoipa::path(get, path = "/fail/{how}", security(()), responses((status = 200)))]
 async fn fail(Path(how): Path<String>) -> edge::Result {
     match how.as_str() {
-        "panic" => panic!("at /home/secret"),
+        "panic" => panic!("at /srv/secret"),
         "internal" => Err(Error::internal("SELECT secret FROM table").into()),
         "busy" => Err(Error::plain(Reason::Busy).retry_after(7).into()),
         "slow" => {

@@ -43,18 +43,7 @@ pub(crate) async fn read(connection: &mut Conn, database: &Arc<str>) -> Result<S
         });
     }
     let rows: Vec<(String, String, String)> = connection.exec(KEYS, parameters()).await.map_err(map_error)?;
-    let mut keys: Vec<(String, String, Vec<String>)> = Vec::new();
-    for (table, index, column) in rows {
-        match keys.last_mut() {
-            Some(last) if last.0 == table && last.1 == index => last.2.push(column),
-            _ => keys.push((table, index, vec![column])),
-        }
-    }
-    for (table, index, columns) in keys {
-        if let Some(table) = tables.get_mut(&table) {
-            table.add_unique(index, columns);
-        }
-    }
+    super::add_unique_keys(&mut tables, rows);
     Ok(Schema::new(tables.into_values()))
 }
 

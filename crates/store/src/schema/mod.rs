@@ -161,6 +161,25 @@ impl Table {
     }
 }
 
+/// Adds unique keys from rows of table, key and column, sorted by the first two.
+pub(crate) fn add_unique_keys(
+    tables: &mut HashMap<String, Table>,
+    parts: impl IntoIterator<Item = (String, String, String)>,
+) {
+    let mut keys: Vec<(String, String, Vec<String>)> = Vec::new();
+    for (table, index, column) in parts {
+        match keys.last_mut() {
+            Some(last) if last.0 == table && last.1 == index => last.2.push(column),
+            _ => keys.push((table, index, vec![column])),
+        }
+    }
+    for (table, index, columns) in keys {
+        if let Some(table) = tables.get_mut(&table) {
+            table.add_unique(index, columns);
+        }
+    }
+}
+
 /// A table's name with the schema or database it is in.
 pub(crate) fn qualified(qualifier: Option<&str>, name: &str) -> TableRef {
     match qualifier {

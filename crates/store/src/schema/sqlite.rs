@@ -67,21 +67,9 @@ fn read_columns(connection: &Connection, tables: &mut HashMap<String, Table>) ->
 }
 
 fn read_unique(connection: &Connection, tables: &mut HashMap<String, Table>) -> rusqlite::Result<()> {
-    let mut keys: Vec<(String, String, Vec<String>)> = Vec::new();
     let mut statement = connection.prepare(UNIQUE)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (table, index, column): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match keys.last_mut() {
-            Some(last) if last.0 == table && last.1 == index => last.2.push(column),
-            _ => keys.push((table, index, vec![column])),
-        }
-    }
-    for (table, index, columns) in keys {
-        if let Some(table) = tables.get_mut(&table) {
-            table.add_unique(index, columns);
-        }
-    }
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    super::add_unique_keys(tables, rows.collect::<rusqlite::Result<Vec<_>>>()?);
     Ok(())
 }
 
