@@ -155,6 +155,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if !text.trim_start().starts_with('{') {
         return Err(Error::new(Reason::BodyNotObject, "The body must be a JSON object"));
     }
+    if let Ok(typed) = serde_json::from_str(text) {
+        return Ok(typed);
+    }
+    // Once more, now with the path of what is wrong; keeping one costs too much where nothing is.
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| match error.inner().classify() {
         // Some of the grammar shows only when text is made of it, such as half a surrogate pair.

@@ -196,17 +196,19 @@ fn project(
     let mut output = Vec::with_capacity(chosen.len());
     for at in chosen {
         let (column, source) = (scope.column(*at), &scope.sources[at.source]);
-        let qualified = format!("{}.{}", source.table().name, column.name);
-        let label = if times[&*column.name] > 1 { qualified.as_str() } else { &*column.name };
         statement.expr(compare::readable(column, scope.visible(*at)));
-        let mut out = OutputColumn::new(label, column.kind.clone());
+        let mut out = if times[&*column.name] > 1 {
+            let qualified = format!("{}.{}", source.table().name, column.name);
+            let out = OutputColumn::new(&qualified, column.kind.clone());
+            clashing.push(qualified);
+            out
+        } else {
+            source.table().output(at.position)
+        };
         if let Seen::Where(flag) = source.seen(at.position, scope.environment) {
             out = out.shown_by(chosen.len() + flags.len());
             flags.push(flag);
             partly.push(&column.name);
-        }
-        if times[&*column.name] > 1 {
-            clashing.push(qualified);
         }
         output.push(out);
     }

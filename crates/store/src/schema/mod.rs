@@ -34,6 +34,8 @@ pub struct Table {
     /// The dialect of the database it is in.
     pub dialect: Dialect,
     by_name: HashMap<String, usize>,
+    /// Each column as an answer has it under its own name.
+    outputs: Vec<OutputColumn>,
 }
 
 /// A column of a table.
@@ -109,11 +111,13 @@ impl Table {
             unique: HashMap::new(),
             dialect,
             by_name: HashMap::new(),
+            outputs: Vec::new(),
         }
     }
 
     pub(crate) fn push(&mut self, column: Column) {
         self.by_name.insert(column.name.to_string(), self.columns.len());
+        self.outputs.push(OutputColumn::new(&column.name, column.kind.clone()));
         self.columns.push(column);
     }
 
@@ -137,6 +141,11 @@ impl Table {
     /// The position of a column.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.by_name.get(column).copied()
+    }
+
+    /// A column as an answer has it under its own name.
+    pub fn output(&self, position: usize) -> OutputColumn {
+        self.outputs[position].clone()
     }
 
     /// A column by its exact name.
