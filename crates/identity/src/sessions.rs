@@ -27,7 +27,7 @@ use crate::{
 
 /// How long this process believes what it read of a session: what ends elsewhere is to be known here within five seconds,
 /// the reading included.
-const BELIEVED: Duration = Duration::from_secs(4);
+const BELIEVED: Duration = Duration::from_secs(3);
 const REMEMBERED: usize = 50_000;
 const GROUPS: usize = 50_000;
 

@@ -161,12 +161,10 @@ async fn stopping_lets_running_requests_finish() {
 async fn stopping_has_a_deadline() {
     let soon = Span(Duration::from_millis(100));
     let Running { address, stop, server, .. } = running(EdgeConfig { shutdown_deadline: soon, ..config() }).await;
-    let busy = tokio::spawn(async move { talk(address, "GET /fail/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await });
+    let busy = tokio::spawn(async move { talk(address, "GET /fail/stuck HTTP/1.1\r\nHost: localhost\r\n\r\n").await });
     sleep(Duration::from_millis(200)).await;
-    let started = Instant::now();
     stop.send(()).unwrap();
-    server.await.unwrap().unwrap();
-    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
+    timeout(Duration::from_secs(20), server).await.unwrap().unwrap().unwrap();
     assert_eq!(busy.await.unwrap(), "");
 }
 

@@ -196,6 +196,10 @@ async fn fail(Path(how): Path<String>) -> edge::Result {
             tokio::time::sleep(Duration::from_millis(700)).await;
             Ok(Answer::ok(()))
         }
+        "stuck" => {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(Answer::ok(()))
+        }
         "empty" => Ok(Answer::empty(StatusCode::NO_CONTENT)),
         "raw" => Ok(Answer::raw(bytes::Bytes::from_static(br#"{"success":true,"rows":[1.10]}"#))),
         _ => Err(Error::new(Reason::FieldInvalid, "No such way to fail").at("how").into()),
