@@ -197,7 +197,7 @@ async fn fail(Path(how): Path<String>) -> edge::Result {
             Ok(Answer::ok(()))
         }
         "stuck" => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Ok(Answer::ok(()))
         }
         "empty" => Ok(Answer::empty(StatusCode::NO_CONTENT)),
