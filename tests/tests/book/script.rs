@@ -4,9 +4,11 @@ use std::{fmt::Write, fs, path::Path};
 
 use crate::page::Block;
 
-/// What every script begins with: tokens of the users that send queries, and an end for what runs in the background.
+/// What every script begins with: tokens of the users that send queries, and an end for what runs in the background,
+/// which has a process group of its own so that nothing of it stays behind.
 const BEGINNING: &str = r#"
-trap 'jobs -p | xargs -r kill; wait' EXIT
+set -m
+trap 'for job in $(jobs -p); do kill -- -$job 2> /dev/null || true; done; wait' EXIT
 declare -A __tokens
 __query() {
   local password="${2^^}_PASSWORD"
