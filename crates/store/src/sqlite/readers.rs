@@ -7,11 +7,8 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -23,10 +20,8 @@ use crate::{Error, Result};
 
 /// Steps between two looks at the budget.
 const STEPS: i32 = 1_000;
-/// Looks that a read may take on the caller's thread: about a fifth of a millisecond of work.
+/// Looks that a read may take on the caller's thread.
 const INLINE_LOOKS: u32 = 10;
-/// Looks a second, roughly, from which the time limit of long reads is made.
-const LOOKS_A_SECOND: u64 = 40_000;
 
 /// The reading connections of one database.
 pub(super) struct Readers {
@@ -34,22 +29,44 @@ pub(super) struct Readers {
     slots: Box<[Mutex<Option<Reader>>]>,
     /// Long reads that may run at once; the rest wait without holding a thread.
     long: Semaphore,
-    long_looks: u32,
+    /// Time that a long read may take.
+    long_time: Duration,
 }
 
 struct Reader {
     connection: Connection,
-    /// Looks left before the running statement is interrupted.
-    budget: Arc<AtomicU32>,
+    /// When the running statement is interrupted.
+    budget: Arc<Mutex<Budget>>,
+}
+
+/// What a running statement may still take.
+#[derive(Clone, Copy)]
+enum Budget {
+    Looks(u32),
+    Until(Instant),
+}
+
+impl Budget {
+    /// Takes one look; tells whether that was one too many.
+    fn is_spent(&mut self) -> bool {
+        match self {
+            Self::Looks(0) => true,
+            Self::Looks(left) => {
+                *left -= 1;
+                false
+            }
+            Self::Until(end) => Instant::now() > *end,
+        }
+    }
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf, config: SqliteConfig) -> Self {
         let slots = (0..config.readers.max(2)).map(|_| Mutex::new(None)).collect::<Vec<_>>();
-        let long_looks = u32::try_from(config.read_timeout_seconds * LOOKS_A_SECOND).unwrap_or(u32::MAX);
+        let long_time = Duration::from_secs(config.read_timeout_seconds);
         // One connection stays free for short reads.
         let long = Semaphore::new(slots.len() - 1);
-        Self { path, slots: slots.into(), long, long_looks }
+        Self { path, slots: slots.into(), long, long_time }
     }
 
     /// Runs a read. `work` may run twice, and must not keep what an interrupted run produced.
@@ -69,7 +86,7 @@ impl Readers {
     fn try_inline<T>(&self, work: &impl Fn(&Connection) -> Result<T>) -> Option<Result<T>> {
         let mut slot = self.slots.iter().find_map(|slot| slot.try_lock().filter(|reader| reader.is_some()))?;
         let reader = slot.as_mut()?;
-        reader.budget.store(INLINE_LOOKS, Ordering::Relaxed);
+        *reader.budget.lock() = Budget::Looks(INLINE_LOOKS);
         match work(&reader.connection) {
             Err(Error::Timeout) => None,
             other => Some(other),
@@ -82,7 +99,7 @@ impl Readers {
             *slot = Some(Reader::open(&self.path)?);
         }
         let Some(reader) = slot.as_mut() else { return Err(Error::Timeout) };
-        reader.budget.store(self.long_looks, Ordering::Relaxed);
+        *reader.budget.lock() = Budget::Until(Instant::now() + self.long_time);
         work(&reader.connection)
     }
 
@@ -99,15 +116,9 @@ impl Readers {
 impl Reader {
     fn open(path: &std::path::Path) -> Result<Self> {
         let mut connection = connection::reader(path).map_err(map_error)?;
-        let budget = Arc::new(AtomicU32::new(0));
+        let budget = Arc::new(Mutex::new(Budget::Looks(0)));
         let left = Arc::clone(&budget);
-        let look = move || match left.load(Ordering::Relaxed) {
-            0 => true,
-            more => {
-                left.store(more - 1, Ordering::Relaxed);
-                false
-            }
-        };
+        let look = move || left.lock().is_spent();
         connection.progress_handler(STEPS, Some(look)).map_err(map_error)?;
         Ok(Self { connection, budget })
     }

@@ -79,3 +79,22 @@ async fn a_long_read_does_not_stop_short_ones(backend: Backend) {
     }
     assert_eq!(long.await.unwrap(), 64_000_000);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_on_sqlite_ends_at_its_time() {
+    let fixture = with_words(Backend::Sqlite, &["a"; 1]).await;
+    let mut config = fixture.config.clone();
+    config.sqlite.read_timeout_seconds = 0;
+    let impatient = store::Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new()).await.unwrap();
+    let open = impatient.open(&fixture.tenant).await.unwrap();
+    let rows = (0..400).map(|number| vec![Value::Text(number.to_string())]).collect();
+    let table = fixture.table("words");
+    let change = Change::Insert(Insert { columns: vec![table.position("word").unwrap()], table, rows, guard: None });
+    fixture.open.data.write(&WriteContext::system(), change).await.unwrap();
+    let mut select = Query::select();
+    select.expr(Expr::col(sea_query::Asterisk).count());
+    for alias in ["a", "b", "c"] {
+        select.from(fixture.table("words").reference().alias(Alias::new(alias)));
+    }
+    assert!(matches!(open.data.read(&select).await, Err(store::Error::Timeout)));
+}
