@@ -7,8 +7,8 @@ use std::{
 };
 
 use axum::extract::MatchedPath;
-use http::{HeaderMap, request::Parts};
-use kernel::{Authenticated, Error, HostTenant, Reason, RequestId};
+use http::{HeaderMap, header::ORIGIN, request::Parts};
+use kernel::{Authenticated, Door, Error, HostTenant, Presented, Reason, RequestId};
 
 use crate::{app::Core, token};
 
@@ -85,7 +85,9 @@ impl Context {
     async fn ask(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
         let site = self.site.get().ok_or_else(|| Error::plain(Reason::NotInitialised))?;
         let token = token::of(headers)?;
-        let caller = self.core.authenticator.authenticate(site, token).await.map_err(|error| match error.reason {
+        let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
+        let presented = Presented { host: site, token, door: Door::Api, client: self.client, origin };
+        let caller = self.core.authenticator.authenticate(presented).await.map_err(|error| match error.reason {
             Reason::SessionInvalid => Error { message: token::INVALID.to_owned(), ..error },
             _ => error,
         })?;

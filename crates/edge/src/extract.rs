@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRequestParts, rejection::PathRejection};
 use http::{header::USER_AGENT, request::Parts};
-use kernel::{Authenticated, Error, HostTenant, Principal, Reason, RequestId, Tenant};
+use kernel::{Authenticated, Error, HostTenant, Principal, Reason, RequestId, Tenant, ability::Ability};
 use serde::de::DeserializeOwned;
 
 use crate::{Failure, context::Context, host, resolve};
@@ -24,6 +24,11 @@ impl Caller {
     /// Who the request acts as.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.0.principal
+    }
+
+    /// Refuses with 403 `ability_missing` or `scope_missing`; see [`Principal::require`].
+    pub fn require(&self, ability: Ability) -> Result<(), Error> {
+        self.0.principal.require(ability)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
+use ipnet::IpNet;
 use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,18 @@ pub struct IdentityConfig {
     pub refresh_session_on_activity: bool,
     /// Sessions that a user may have at once, the oldest goes; a group may say otherwise.
     pub max_concurrent_sessions: NonZeroU32,
-    /// Time after which a session ends however active it is.
+    /// Time after which a session ends however active it is, unless a refresh token renews it.
     pub session_max_lifetime: Span,
+    /// Time after the last renewal for which a refresh token is good.
+    pub refresh_lifetime: Span,
+    /// How session tokens are signed: `EdDSA` or `ES256`.
+    pub token_algorithm: TokenAlgorithm,
+    /// Age at which a signing key gives way to a new one; its tokens stay good until they end.
+    pub signing_key_lifetime: Span,
+    /// Networks from which users may log in by PIN: addresses or CIDR blocks.
+    pub whitelisted_pin_ips: Vec<IpNet>,
+    /// Networks from which users may log in by card or badge: addresses or CIDR blocks.
+    pub whitelisted_string_ips: Vec<IpNet>,
     /// Time between two writes of what is known of the sessions' activity.
     pub session_flush_interval: Span,
     /// Power from which a caller may end the sessions of others.
@@ -35,6 +46,29 @@ pub struct IdentityConfig {
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
+}
+
+/// How session tokens are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TokenAlgorithm {
+    /// Ed25519 (RFC 8037).
+    #[default]
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518).
+    #[serde(rename = "ES256")]
+    Es256,
+}
+
+impl IdentityConfig {
+    /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
+    pub fn check(&self, _folder: Option<&std::path::Path>) -> Result<(), (String, String)> {
+        if self.whitelisted_pin_ips.iter().chain(&self.whitelisted_string_ips).any(|net| net.prefix_len() == 0) {
+            let mistake = "a network of all addresses is no list; name the networks of your desks";
+            return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// Whether strangers may register.
@@ -58,6 +92,11 @@ impl Default for IdentityConfig {
             refresh_session_on_activity: true,
             max_concurrent_sessions: count(10),
             session_max_lifetime: Span::seconds(30 * 24 * 60 * 60),
+            refresh_lifetime: Span::seconds(30 * 24 * 60 * 60),
+            token_algorithm: TokenAlgorithm::EdDsa,
+            signing_key_lifetime: Span::seconds(90 * 24 * 60 * 60),
+            whitelisted_pin_ips: Vec::new(),
+            whitelisted_string_ips: Vec::new(),
             session_flush_interval: Span::seconds(30),
             min_clear_sessions_power: 70,
             clear_sessions_any_power: false,

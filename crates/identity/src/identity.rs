@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, HostTenant, Reason, Result, Secret, TenantDirectory, TenantId,
+    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
+    TenantId,
+    reload::{Commit, Reload},
 };
 use store::Tenants;
 
@@ -12,6 +14,7 @@ use crate::{
     backoff::Backoff,
     password::Hasher,
     sessions::Sessions,
+    settings::Settings,
     tokens::{self, Tokens},
     turnstile::Turnstile,
 };
@@ -41,6 +44,7 @@ pub(crate) enum Claim {
 pub struct Identity {
     pub(crate) tenants: Arc<Tenants>,
     pub(crate) config: Arc<IdentityConfig>,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) bootstrap: Bootstrap,
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
@@ -54,13 +58,15 @@ impl Identity {
     /// Identity over the tenants of an installation. It touches no database until it is asked.
     pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
         let config = Arc::new(config);
+        let settings = Arc::new(Settings::new(Arc::clone(&config)));
         Arc::new(Self {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
-            sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config)),
+            sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
             bootstrap,
+            settings,
             config,
             tenants,
         })
@@ -88,7 +94,8 @@ impl Identity {
         }
     }
 
-    async fn find_out(&self, host: &HostTenant, token: &str) -> Result<Authenticated> {
+    async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let known = self.tokens.known(&hash, kernel::time::now());
         let claimed = match &known {
@@ -113,8 +120,14 @@ impl Identity {
 }
 
 impl Authenticator for Identity {
-    fn authenticate<'a>(&'a self, host: &'a HostTenant, token: &'a str) -> BoxFuture<'a, Result<Authenticated>> {
-        Box::pin(self.find_out(host, token))
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
+        Box::pin(self.find_out(presented))
+    }
+}
+
+impl Reload for Identity {
+    fn prepare<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(self.settings.prepare(tenant))
     }
 }
 

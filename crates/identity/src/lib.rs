@@ -4,28 +4,37 @@
 //! and a signed token that names it. [`Identity`] is the service that the binary wires; it answers the edge's question
 //! who a token belongs to, and [`routes`] are its doors over HTTP.
 
+mod accounts;
+mod admin;
+mod anonymous;
 mod backoff;
 mod bootstrap;
 mod config;
+mod entry;
 mod fitness;
 mod groups;
 mod identity;
 mod keyring;
+mod keys;
+mod letters;
+mod links;
 mod login;
 mod password;
 mod routes;
+mod second_factor;
 mod sessions;
+mod settings;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
 
-pub use config::{IdentityConfig, Registration};
+pub use config::{IdentityConfig, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
 pub use routes::routes;
-pub use tables::MIGRATIONS;
+pub use tables::{MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.

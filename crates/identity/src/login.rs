@@ -1,45 +1,24 @@
 //! Coming in and going out: log in, register, log out, end the sessions of others.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use kernel::{Cause, Error, Principal, Reason, RequestId, Result, Secret, Tenant, WriteContext};
-use store::{OpenTenant, Transaction};
+use kernel::{Error, Principal, Reason, Result, Secret, Tenant};
+use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, Registration, User, UserStatus,
+    Identity, NewUser, Registration, UserStatus,
     backoff::Target,
+    entry::{Entered, Method, Visitor, add_with_session, refused},
     fitness,
     identity::Claim,
     password::Verdict,
-    sessions::Lifetimes,
     tables::{
-        sessions::{self, Fresh},
-        users::{self, Lookup},
+        sessions,
+        users::{self, Locked, Lookup},
     },
-    tokens::{self, Subject},
     users::{finished, lookup, taken},
 };
-
-/// Where somebody comes from.
-#[derive(Debug, Clone)]
-pub(crate) struct Visitor {
-    pub(crate) request: RequestId,
-    pub(crate) client: IpAddr,
-    pub(crate) user_agent: Option<String>,
-}
-
-impl Visitor {
-    fn context(&self, user: Option<i64>) -> WriteContext {
-        WriteContext { user, request: Some(self.request), cause: Cause::Api }
-    }
-}
-
-/// Somebody who came in, with the token of the new session.
-pub(crate) struct Entered {
-    pub(crate) user: User,
-    pub(crate) token: String,
-}
 
 impl Identity {
     /// Logs a user in by name or address and password.
@@ -93,11 +72,13 @@ impl Identity {
             }
             _ => return Err(refused()),
         };
-        let token = self.begin_session(tenant, &open, visitor, &user, known.clone()).await?;
+        let compared = known.clone();
+        let still = move |locked: &Locked| locked.password.as_ref() == Some(&compared);
+        let entered = self.enter(tenant, &open, visitor, user, Method::Password, still).await?;
         if verdict == Verdict::Outdated {
-            self.renew_hash(&open, user.id, password, known).await;
+            self.renew_hash(&open, entered.user.id, password, known).await;
         }
-        Ok(Entered { user, token })
+        Ok(entered)
     }
 
     /// A hash with outdated parameters is a reason for a new one, but not for refusing a log-in.
@@ -111,59 +92,12 @@ impl Identity {
         }
     }
 
-    /// Makes a session for a user whose password was compared with a hash, unless either has changed meanwhile.
-    async fn begin_session(
-        &self,
-        tenant: &Tenant,
-        open: &OpenTenant,
-        visitor: &Visitor,
-        user: &User,
-        compared: String,
-    ) -> Result<String> {
-        let (session, token) = self.new_session(tenant, visitor, user).await?;
-        let (ddl, id) = (open.system.ddl(), user.id);
-        let context = visitor.context(Some(user.number));
-        let added = open.system.transaction(&context, move |transaction| {
-            let (ddl, session, compared) = (ddl.clone(), session.clone(), compared.clone());
-            Box::pin(async move {
-                match users::lock(transaction, &ddl, id).await? {
-                    Some((UserStatus::Active, Some(now))) if now == compared => {
-                        sessions::add(transaction, &ddl, session).await
-                    }
-                    _ => Err(refused().into()),
-                }
-            })
-        });
-        self.sessions.end(&added.await?);
-        Ok(token)
-    }
-
-    /// A session to be stored, and its token.
-    async fn new_session(&self, tenant: &Tenant, visitor: &Visitor, user: &User) -> Result<(Fresh, String)> {
-        let id = Uuid::now_v7();
-        let from = kernel::time::now();
-        let lifetimes = Lifetimes::of(&self.config, &user.group);
-        let subject = Subject { user: user.id, session: id, group: &user.group, from, until: lifetimes.last(from) };
-        let token = self.tokens.sign(tenant, &subject).await?;
-        let cap = user.group.max_concurrent_sessions.filter(|cap| *cap > 0);
-        let session = Fresh {
-            id,
-            token_hash: tokens::hex(&tokens::hash(&token)),
-            user: user.id,
-            created_at: from,
-            expires_at: lifetimes.end(from, from),
-            ip: visitor.client.to_string(),
-            user_agent: visitor.user_agent.clone(),
-            cap: cap.unwrap_or(self.config.max_concurrent_sessions.get().into()),
-        };
-        Ok((session, token))
-    }
-
     /// Makes a user and the first session in one transaction.
     ///
     /// Errors: 403 `registration_closed`, otherwise as [`Identity::create_user`].
     pub(crate) async fn register(&self, tenant: &Arc<Tenant>, visitor: &Visitor, new: NewUser) -> Result<Entered> {
-        if self.config.registration == Registration::Closed {
+        let settings = self.settings.of(tenant).await?;
+        if settings.registration == Registration::Closed {
             return Err(Error::plain(Reason::RegistrationClosed));
         }
         // Whoever wants the same name or address waits for the first, and then needs no hash to be refused. All take
@@ -178,7 +112,7 @@ impl Identity {
         let (fresh, group) = self.prepare(&open, new).await?;
         // The number is given inside the transaction; the token does not hold it.
         let mut user = finished(fresh.clone(), group, 0);
-        let (session, token) = self.new_session(tenant, visitor, &user).await?;
+        let (session, tokens) = self.new_session(tenant, visitor, &user, Method::Register).await?;
         let ddl = open.system.ddl();
         let context = visitor.context(None);
         let added = open.system.transaction(&context, move |transaction| {
@@ -190,14 +124,15 @@ impl Identity {
             target: "audit", action = "register", outcome = "ok", tenant = tenant.name, user = user.number,
             client = %visitor.client, request_id = %visitor.request,
         );
-        Ok(Entered { user, token })
+        Ok(Entered { user, tokens })
     }
 
     /// Ends the caller's session.
     pub(crate) async fn log_out(&self, tenant: &Tenant, visitor: &Visitor, caller: &Principal) -> Result<()> {
         let open = self.tenants.open(tenant).await?;
-        sessions::end(&open.system, &visitor.context(Some(caller.number)), caller.session).await?;
-        self.sessions.end(&[caller.session]);
+        let session = caller.session()?;
+        sessions::end(&open.system, &visitor.context(caller.user()), session).await?;
+        self.sessions.end(&[session]);
         tracing::info!(
             target: "audit", action = "logout", outcome = "ok", tenant = tenant.name, user = caller.number,
             client = %visitor.client, request_id = %visitor.request,
@@ -215,19 +150,20 @@ impl Identity {
         caller: &Principal,
         number: i64,
     ) -> Result<usize> {
-        let needed = self.config.min_clear_sessions_power;
+        let (settings, own) = (self.settings.of(tenant).await?, caller.session()?);
+        let needed = settings.min_clear_sessions_power;
         if caller.group.power < needed {
             let message = format!("Ending sessions needs a power of {needed} or more");
             return Err(Error::new(Reason::PowerTooLow, message));
         }
         let open = self.tenants.open(tenant).await?;
         let Some(target) = users::find(&open.system, &Lookup::Number(number)).await? else { return Ok(0) };
-        if target.user.group.power > caller.group.power && !self.config.clear_sessions_any_power {
+        if target.user.group.power > caller.group.power && !settings.clear_sessions_any_power {
             let message = "The sessions of users of higher power than one's own may not be ended";
             return Err(Error::new(Reason::PowerTooLow, message));
         }
-        let (ddl, id, own) = (open.system.ddl(), target.user.id, caller.session);
-        let context = visitor.context(Some(caller.number));
+        let (ddl, id) = (open.system.ddl(), target.user.id);
+        let context = visitor.context(caller.user());
         let ended = open.system.transaction(&context, move |transaction| {
             let ddl = ddl.clone();
             Box::pin(async move {
@@ -243,22 +179,6 @@ impl Identity {
         );
         Ok(ended.len())
     }
-}
-
-async fn add_with_session(
-    transaction: &mut Transaction<'_>,
-    ddl: &store::Ddl,
-    fresh: users::Fresh,
-    session: Fresh,
-) -> store::Result<i64> {
-    let number = users::add(transaction, ddl, fresh).await?;
-    sessions::add(transaction, ddl, session).await?;
-    Ok(number)
-}
-
-/// The one answer to credentials that are no good.
-fn refused() -> Error {
-    Error::new(Reason::CredentialsInvalid, "The user name or the password is wrong")
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ fn cheap() -> IdentityConfig {
 async fn identity_with(config: IdentityConfig) -> (Arc<Identity>, Arc<Tenant>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let tenants =
-        Tenants::start(folder.path(), StoreConfig::default(), SealingKey::generate(), MIGRATIONS.to_vec()).await;
-    let tenants = tenants.unwrap();
+        Tenants::start(folder.path(), StoreConfig::default(), SealingKey::generate(), MIGRATIONS.to_vec(), Vec::new());
+    let tenants = tenants.await.unwrap();
     let identity = Identity::new(Arc::clone(&tenants), config, Bootstrap::default());
     let new = NewTenant { name: "example".into(), ..NewTenant::default() };
     let tenant = tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await.unwrap();

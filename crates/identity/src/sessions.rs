@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::{Group, Principal, Result, Tenant, TenantId, time::Timestamp};
+use kernel::{Credential, Group, Principal, Result, Tenant, TenantId, time::Timestamp};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::Tenants;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     IdentityConfig, UserStatus,
+    settings::Settings,
     tables::sessions::{self, Found},
     tokens::{TokenHash, Verified, hex, invalid},
     turnstile::Turnstile,
@@ -108,6 +109,7 @@ impl Activity {
 pub(crate) struct Sessions {
     tenants: Arc<Tenants>,
     config: Arc<IdentityConfig>,
+    settings: Arc<Settings>,
     alive: Cache<Uuid, Arc<Session>>,
     /// Sessions that ended here. Who reads a session while it ends finds it here afterwards.
     ended: Cache<Uuid, ()>,
@@ -120,10 +122,11 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(tenants: Arc<Tenants>, config: Arc<IdentityConfig>) -> Self {
+    pub(crate) fn new(tenants: Arc<Tenants>, config: Arc<IdentityConfig>, settings: Arc<Settings>) -> Self {
         Self {
             tenants,
             config,
+            settings,
             alive: Cache::new(REMEMBERED),
             ended: Cache::new(REMEMBERED),
             groups: Cache::new(GROUPS),
@@ -157,7 +160,7 @@ impl Sessions {
         // There was no room for it.
         let open = self.tenants.open(tenant).await?;
         let found = sessions::find(&open.system, id).await?.ok_or_else(invalid)?;
-        self.assemble(tenant, id, found, &TokenHash::default(), Instant::now())
+        self.assemble(tenant, id, found, &TokenHash::default(), Instant::now()).await
     }
 
     fn believed(&self, tenant: TenantId, id: Uuid) -> Option<Arc<Session>> {
@@ -182,7 +185,8 @@ impl Sessions {
             self.alive.remove(&id);
             return Err(invalid());
         };
-        let session = self.assemble(tenant, id, found, hash, read).inspect_err(|_| drop(self.alive.remove(&id)))?;
+        let assembled = self.assemble(tenant, id, found, hash, read).await;
+        let session = assembled.inspect_err(|_| drop(self.alive.remove(&id)))?;
         self.alive.insert(id, Arc::clone(&session));
         // In this order and the other way round in `end`, so that one of the two removes it.
         if self.ended.contains_key(&id) {
@@ -193,7 +197,7 @@ impl Sessions {
         Ok(session)
     }
 
-    fn assemble(
+    async fn assemble(
         &self,
         tenant: &Arc<Tenant>,
         id: Uuid,
@@ -202,7 +206,7 @@ impl Sessions {
         read: Instant,
     ) -> Result<Arc<Session>> {
         let group = self.same_group(tenant.id, found.group);
-        let lifetimes = Lifetimes::of(&self.config, &group);
+        let lifetimes = Lifetimes::of(&*self.settings.of(tenant).await?, &group);
         let pending = self.unwritten.lock().get(&id).cloned();
         // What is in the database decides, unless this process knows of later activity that is not written yet.
         let later = pending.map(|activity| activity.last_accessed()).filter(|later| *later > found.last_accessed);
@@ -223,7 +227,7 @@ impl Sessions {
             email: found.email,
             name: found.name,
             group,
-            session: id,
+            credential: Credential::Session(id),
         };
         Ok(Arc::new(Session {
             principal: Arc::new(principal),

@@ -87,9 +87,12 @@ impl Identity {
         }
         let group = match &new.group {
             Some(name) => find_group(open, name).await?,
-            None => groups::find(&open.system, &self.config.default_group).await?.ok_or_else(|| {
-                Error::internal(format!("the default group {:?} does not exist", self.config.default_group))
-            })?,
+            None => {
+                let settings = self.settings.of(&open.tenant).await?;
+                let name = &settings.default_group;
+                let missing = || Error::internal(format!("the default group {name:?} does not exist"));
+                groups::find(&open.system, name).await?.ok_or_else(missing)?
+            }
         };
         self.refuse_taken(open, &new).await?;
         let password = match &new.password {

@@ -21,13 +21,17 @@ pub(crate) fn migrations() -> Vec<Migration> {
     [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
 }
 
+/// The steps of the features' tables in the control database.
+pub(crate) fn control_migrations() -> Vec<Migration> {
+    Vec::new()
+}
+
 impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
-        Self {
-            identity: Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap),
-            query: query::Service::new(Arc::clone(tenants), config.query.clone()),
-        }
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap);
+        let reloaded = vec![Arc::clone(&identity) as _];
+        Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
     }
 
     /// The routes of all features, each under its tag.

@@ -31,7 +31,14 @@ impl Installation {
     pub async fn open(config: Config) -> Result<Self> {
         private_file::folder(&config.data)?;
         let key = master_key(&config)?;
-        let tenants = Tenants::start(&config.data, config.store.clone(), key, features::migrations()).await?;
+        let tenants = Tenants::start(
+            &config.data,
+            config.store.clone(),
+            key,
+            features::migrations(),
+            features::control_migrations(),
+        )
+        .await?;
         let bootstrap = bootstrap(&tenants, &config).await?;
         let features = Features::new(&tenants, &config, bootstrap);
         Ok(Self { config, tenants, features })

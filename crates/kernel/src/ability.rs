@@ -1,9 +1,9 @@
-//! Abilities: named rights that a part of Insula asks for and a group lists.
+//! Abilities: named rights that a part of Insula asks for and a group lists. An API key lists them as its scopes.
 
 /// A named right with the sentence that the book shows for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ability {
-    /// The name, `resource.action`; API-key scopes use the same names.
+    /// The name, `resource.action` for most; API-key scopes use the same names.
     pub name: &'static str,
     /// What whoever has it may do.
     pub meaning: &'static str,
@@ -11,13 +11,48 @@ pub struct Ability {
     pub from_power: u8,
 }
 
-/// Asks `POST /query` why: the statement's shape, the rules and what they stripped.
-pub const EXPLAIN: Ability =
-    Ability { name: "explain", meaning: "May ask why a row, column or table was allowed or refused.", from_power: 90 };
+macro_rules! abilities {
+    ($($constant:ident $name:literal from $power:literal $meaning:literal,)*) => {
+        $(#[doc = $meaning] pub const $constant: Ability =
+            Ability { name: $name, meaning: $meaning, from_power: $power };)*
 
-/// Re-reads rules and schema of the tenant.
-pub const RELOAD: Ability =
-    Ability { name: "reload", meaning: "May make the tenant re-read its rules and its schema.", from_power: 90 };
+        /// Every ability there is.
+        pub const ALL: &[Ability] = &[$($constant,)*];
+    };
+}
 
-/// Every ability there is.
-pub const ALL: &[Ability] = &[EXPLAIN, RELOAD];
+abilities! {
+    DATA_READ "data.read" from 1 "May read and count rows, as far as the rules of the group go.",
+    DATA_INSERT "data.insert" from 1 "May insert rows, as far as the rules of the group go.",
+    DATA_UPDATE "data.update" from 1 "May update rows, as far as the rules of the group go.",
+    DATA_DELETE "data.delete" from 1 "May delete rows, as far as the rules of the group go.",
+    EXPLAIN "explain" from 90 "May ask why a row, column or table was allowed or refused.",
+    RELOAD "reload" from 90 "May make the tenant re-read its rules and its schema.",
+    ACCOUNT_READ "account.read" from 1 "May read the own account and where it is logged in.",
+    ACCOUNT_WRITE "account.write" from 1 "May change the own profile and preferences.",
+    KEYS_MANAGE "keys.manage" from 10 "May make, change, rotate and revoke API keys of the own account.",
+    KEYS_ADMIN "keys.admin" from 90 "May see and revoke the API keys of everybody in the tenant.",
+    USERS_READ "users.read" from 70 "May list and see users of the tenant.",
+    USERS_MANAGE "users.manage" from 90 "May make, change and remove users of at most the own power.",
+    GROUPS_READ "groups.read" from 70 "May list and see groups of the tenant.",
+    GROUPS_MANAGE "groups.manage" from 100 "May make, change and remove groups of at most the own power.",
+    TENANTS_MANAGE "tenants.manage" from 100 "May make, change, export and delete tenants; only in the first tenant.",
+}
+
+/// The ability of a name.
+pub fn by_name(name: &str) -> Option<Ability> {
+    ALL.iter().copied().find(|ability| ability.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, by_name};
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for ability in ALL {
+            assert_eq!(by_name(ability.name), Some(*ability));
+            assert!((1..=100).contains(&ability.from_power) && ability.meaning.ends_with('.'));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! How the edge learns who is asking.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use crate::{BoxFuture, Principal, Result, Tenant};
 
@@ -14,6 +14,32 @@ pub struct HostTenant {
     pub explicit: bool,
 }
 
+/// Where a credential came in. A credential made for one door opens no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// `Authorization: Bearer` on `api.` hosts: session tokens and API keys.
+    Api,
+    /// The cookie on `assets.` hosts, for `GET` and `HEAD`.
+    Assets,
+    /// The query parameter `access_token` on `webhooks.` hosts.
+    Webhooks,
+}
+
+/// A credential as it was presented.
+#[derive(Debug, Clone, Copy)]
+pub struct Presented<'a> {
+    /// The tenant of the host.
+    pub host: &'a HostTenant,
+    /// The token or key.
+    pub token: &'a str,
+    /// Where it came in.
+    pub door: Door,
+    /// The client's address, behind trusted proxies.
+    pub client: IpAddr,
+    /// The origin of the web page that sends it, where a browser names one.
+    pub origin: Option<&'a str>,
+}
+
 /// A credential that proved good: whose it is and which tenant it belongs to.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
@@ -23,8 +49,9 @@ pub struct Authenticated {
     pub principal: Arc<Principal>,
 }
 
-/// Turns a bearer token into a principal. The edge asks, identity answers.
+/// Turns a credential into a principal. The edge asks, identity answers.
 pub trait Authenticator: Send + Sync {
-    /// Checks a token. Errors: 401 `session_invalid`, 403 `tenant_mismatch` and `tenant_suspended`, 503.
-    fn authenticate<'a>(&'a self, host: &'a HostTenant, token: &'a str) -> BoxFuture<'a, Result<Authenticated>>;
+    /// Checks a credential. Errors: 401 `session_invalid`, `key_invalid`, `key_expired`, `key_revoked`; 403
+    /// `tenant_mismatch`, `tenant_suspended`, `address_not_allowed`, `origin_not_allowed`; 503.
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>>;
 }

@@ -6,12 +6,44 @@ use uuid::Uuid;
 
 use crate::{Error, Reason, Result, ability::Ability};
 
-/// The user that a request acts as, with the group that decides its rights.
+/// How a request proved who it acts as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The token of a session, by the session's id.
+    Session(Uuid),
+    /// An API key.
+    Key(ApiKey),
+}
+
+/// What a request may know of the API key that it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The key's public id.
+    pub id: String,
+    /// What kind of key it is.
+    pub kind: KeyKind,
+    /// The names of the abilities that it may use, if its group has them.
+    pub scopes: Vec<String>,
+}
+
+/// The kinds of API keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// Names the tenant and acts as the group `anonymous`; no secret.
+    Publishable,
+    /// For a server: acts as a group, not as a user.
+    Server,
+    /// Acts as the user who made it.
+    Personal,
+}
+
+/// Who a request acts as, with the group that decides its rights.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// The user's id.
+    /// The user's id; the nil id where a key acts as no user.
     pub id: Uuid,
-    /// The user's number in the tenant: 1, 2, 3 …; what the JSON API calls `id` and system columns refer to.
+    /// The user's number in the tenant: 1, 2, 3 …; what the JSON API calls `id` and system columns refer to. 0 where a
+    /// key acts as no user; no row is ever owned by 0.
     pub number: i64,
     /// The name to log in with.
     pub username: String,
@@ -21,17 +53,40 @@ pub struct Principal {
     pub name: String,
     /// The group as it is now.
     pub group: Arc<Group>,
-    /// The session that the credential belongs to.
-    pub session: Uuid,
+    /// What the request came with.
+    pub credential: Credential,
 }
 
 impl Principal {
-    /// Refuses with 403 unless the group has the ability, by listing it or by its power.
+    /// Refuses with 403 unless the group has the ability, by listing it or by its power, and an API key has it as a
+    /// scope.
     pub fn require(&self, ability: Ability) -> Result<()> {
+        if let Credential::Key(key) = &self.credential
+            && !key.scopes.iter().any(|scope| scope == ability.name)
+        {
+            return Err(Error::new(
+                Reason::ScopeMissing,
+                format!("This needs an API key with the scope {}", ability.name),
+            ));
+        }
         if self.group.has(ability) {
             return Ok(());
         }
         Err(Error::new(Reason::AbilityMissing, format!("This needs the ability {}", ability.name)))
+    }
+
+    /// The session of the request. Refuses API keys with 403 `session_required`: what changes a credential, or lasts
+    /// longer than a key, is for people who have logged in.
+    pub fn session(&self) -> Result<Uuid> {
+        match &self.credential {
+            Credential::Session(session) => Ok(*session),
+            Credential::Key(_) => Err(Error::plain(Reason::SessionRequired)),
+        }
+    }
+
+    /// The user's number for system columns, where the request acts as a user.
+    pub fn user(&self) -> Option<i64> {
+        (self.number != 0).then_some(self.number)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kernel::{
     Authenticated, Cause, Error, Group, Reason, RequestId, Result, WriteContext, ability, identifier::is_identifier,
+    reload::Reload,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
 use store::{Applied, Change, Database, JsonRows, OpenTenant, Schema, Table, Tenants, Value};
@@ -30,6 +31,8 @@ pub struct Service {
     tenants: Arc<Tenants>,
     rules: Rules,
     config: QueryConfig,
+    /// Other rooms that `POST /reload` makes read their files.
+    others: Vec<Arc<dyn Reload>>,
 }
 
 /// What came of a query.
@@ -68,9 +71,9 @@ impl Room {
 }
 
 impl Service {
-    /// The data API over these tenants.
-    pub fn new(tenants: Arc<Tenants>, config: QueryConfig) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config })
+    /// The data API over these tenants. `others` are the rooms that are reloaded together with its rules.
+    pub fn new(tenants: Arc<Tenants>, config: QueryConfig, others: Vec<Arc<dyn Reload>>) -> Arc<Self> {
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, others })
     }
 
     /// Opens the caller's tenant.
@@ -84,8 +87,15 @@ impl Service {
     pub async fn reload(&self, caller: &Authenticated) -> Result<usize> {
         caller.principal.require(ability::RELOAD)?;
         let open = self.tenants.open(&caller.tenant).await?;
+        let mut commits = Vec::new();
+        for room in &self.others {
+            commits.push(room.prepare(&caller.tenant).await?);
+        }
         open.data.refresh_schema().await?;
-        self.rules.reload(&caller.tenant, &open.data.schema()).await
+        let rules = self.rules.reload(&caller.tenant, &open.data.schema()).await?;
+        // Whatever could fail is behind us.
+        commits.into_iter().for_each(|commit| commit());
+        Ok(rules)
     }
 
     /// The limits of a group, its own or the tenant's.
@@ -116,10 +126,11 @@ impl Service {
 
     async fn attempt(&self, room: &Room, caller: &Authenticated, request: RequestId, query: &Query) -> Result<Outcome> {
         let principal = &caller.principal;
+        principal.require(query.action.ability())?;
         let members = members(room, caller).await?;
         let now = kernel::time::now();
         let environment = Environment { principal, request, now, dialect: room.open.data.dialect(), members };
-        let context = WriteContext { user: Some(principal.number), request: Some(request), cause: Cause::Api };
+        let context = WriteContext { user: principal.user(), request: Some(request), cause: Cause::Api };
         let limits = self.limits(&principal.group);
         if query.explain {
             principal.require(ability::EXPLAIN)?;

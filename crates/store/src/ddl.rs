@@ -36,6 +36,22 @@ impl Ddl {
         statement
     }
 
+    /// The SQL text that adds a column to a table of this database, in a form that does no harm where it runs again
+    /// after an interruption.
+    pub fn add_column(&self, table: &str, mut column: ColumnDef) -> String {
+        let mut statement = Table::alter();
+        statement.table(Alias::new(table));
+        // SQLite undoes an interrupted step as a whole and knows no IF NOT EXISTS here.
+        if self.dialect == Dialect::Sqlite {
+            return statement.add_column(column.take()).to_string(SqliteQueryBuilder);
+        }
+        statement.add_column_if_not_exists(column.take());
+        match self.dialect {
+            Dialect::Postgres => statement.to_string(PostgresQueryBuilder),
+            _ => statement.to_string(MysqlQueryBuilder),
+        }
+    }
+
     /// The SQL text of a definition.
     pub fn sql(&self, statement: &TableCreateStatement) -> String {
         match self.dialect {

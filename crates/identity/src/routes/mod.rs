@@ -1,10 +1,17 @@
 //! Identity's doors over HTTP: one file an action.
 
+mod accounts;
+mod admin;
+mod anonymous;
 mod clear_sessions;
 mod init;
+mod keys;
+mod links;
 mod login;
 mod logout;
 mod register;
+mod second_factor;
+mod sessions;
 mod status;
 
 use std::sync::Arc;
@@ -16,7 +23,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{Identity, User, login::Visitor};
+use crate::{Identity, User, entry::Visitor};
 
 /// The routes below `/auth/`, and the two by which a new installation is initialised.
 pub fn routes(identity: Arc<Identity>) -> edge::Routes {
@@ -28,6 +35,13 @@ pub fn routes(identity: Arc<Identity>) -> edge::Routes {
         .routes(routes!(clear_sessions::clear_sessions))
         .routes(routes!(init::init))
         .routes(routes!(init::init_walnut))
+        .merge(sessions::routes())
+        .merge(second_factor::routes())
+        .merge(anonymous::routes())
+        .merge(accounts::routes())
+        .merge(links::routes())
+        .merge(keys::routes())
+        .merge(admin::routes())
         .with_state(identity)
 }
 
@@ -94,8 +108,8 @@ struct SessionBegun {
 }
 
 impl SessionBegun {
-    fn new(entered: crate::login::Entered) -> Self {
-        Self { success: true, user: Account::new(&entered.user), token: entered.token }
+    fn new(entered: crate::entry::Entered) -> Self {
+        Self { success: true, user: Account::new(&entered.user), token: entered.tokens.token }
     }
 }
 

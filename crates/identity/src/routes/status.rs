@@ -97,7 +97,7 @@ pub(super) async fn status(
         Err(error) if error.reason == Reason::SessionInvalid => return Ok(dead(true, &error.message)),
         Err(error) => return Err(error.into()),
     };
-    let session = match identity.sessions.current(&caller.tenant, caller.principal.session).await {
+    let session = match identity.sessions.current(&caller.tenant, caller.principal.session()?).await {
         Ok(session) => session,
         // It ended between this request's authentication and here.
         Err(error) if error.reason == Reason::SessionInvalid => return Ok(dead(true, &error.message)),

@@ -11,7 +11,19 @@ use super::{
 };
 
 /// The steps of identity's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[FIRST, WHOLE];
+
+/// The columns that hold sealed values.
+pub const SEALED: &[(&str, &str)] = &[
+    (KEYS, "private"),
+    ("_second_factors", "secret"),
+    ("_link_attempts", "verifier"),
+    ("_link_attempts", "nonce"),
+    ("_linked_accounts", "access_token"),
+    ("_linked_accounts", "refresh_token"),
+];
+
+const FIRST: Migration = Migration {
     feature: crate::NAME,
     number: 1,
     name: "users, groups, sessions and signing keys",
@@ -22,7 +34,32 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         statements.push(seed(COUNTERS, "name, value", "'users', 0", "name = 'users'"));
         statements
     },
-}];
+};
+
+const WHOLE: Migration = Migration {
+    feature: crate::NAME,
+    number: 2,
+    name: "refresh tokens, profiles, second factors, linked accounts and API keys",
+    statements: |ddl| {
+        let mut statements = vec![
+            ddl.add_column(SESSIONS, ddl.text("method", 16)),
+            ddl.add_column(SESSIONS, ddl.bigint("generation").not_null().default(0).take()),
+            ddl.add_column(SESSIONS, ddl.timestamp("renewed_at")),
+            ddl.add_column(SESSIONS, ddl.timestamp("refresh_until")),
+        ];
+        let tables = [
+            profiles(ddl),
+            one_time_tokens(ddl),
+            second_factors(ddl),
+            recovery_codes(ddl),
+            linked_accounts(ddl),
+            link_attempts(ddl),
+            api_keys(ddl),
+        ];
+        statements.extend(tables.into_iter().map(|mut table| ddl.sql(table.if_not_exists())));
+        statements
+    },
+};
 
 /// Name, power, table rules, whether batches are allowed, and what for.
 type BuiltIn = (&'static str, u8, &'static str, bool, &'static str);
@@ -145,4 +182,169 @@ fn keys(ddl: &Ddl) -> TableCreateStatement {
 
 fn counters(ddl: &Ddl) -> TableCreateStatement {
     ddl.create(COUNTERS, [ddl.text("name", 64).not_null().primary_key().take(), ddl.bigint("value").not_null().take()])
+}
+
+/// What a user tells others; a row with the user.
+fn profiles(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_profiles",
+        [
+            ddl.uuid("user_id").not_null().primary_key().take(),
+            ddl.text("phone", 40),
+            ddl.text("last", 200),
+            ddl.text("avatar", 500),
+            ddl.text("github", 100),
+            ddl.text("instagram", 100),
+            ddl.text("bio", 2_000),
+            ddl.text("theme", 8),
+        ],
+    );
+    table.foreign_key(&mut of_user(ddl, "_profiles"));
+    table
+}
+
+/// Tokens that are sent by mail: only their hashes.
+fn one_time_tokens(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_one_time_tokens",
+        [
+            ddl.text("token_hash", 64).not_null().primary_key().take(),
+            ddl.text("purpose", 16).not_null().take(),
+            ddl.uuid("user_id").not_null().take(),
+            // The address that the token confirms.
+            ddl.text("email", 254),
+            ddl.timestamp("created_at"),
+            ddl.timestamp("expires_at"),
+        ],
+    );
+    // One of a kind a user: a newer one replaces the older.
+    table.index(&mut key("_one_time_tokens_user", ["user_id", "purpose"]));
+    table.foreign_key(&mut of_user(ddl, "_one_time_tokens"));
+    table
+}
+
+fn second_factors(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_second_factors",
+        [
+            ddl.uuid("user_id").not_null().primary_key().take(),
+            ddl.long_text("secret").not_null().take(),
+            ddl.timestamp("created_at"),
+            // Until then it was only begun.
+            ddl.timestamp("confirmed_at"),
+            // The time step of the last code that was taken; no code is taken twice.
+            ddl.bigint("last_step"),
+        ],
+    );
+    table.foreign_key(&mut of_user(ddl, "_second_factors"));
+    table
+}
+
+fn recovery_codes(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_recovery_codes",
+        [
+            ddl.text("code_hash", 64).not_null().primary_key().take(),
+            ddl.uuid("user_id").not_null().take(),
+            ddl.timestamp("used_at"),
+        ],
+    );
+    table.index(&mut key("_recovery_codes_user", ["user_id", "code_hash"]));
+    table.foreign_key(&mut of_user(ddl, "_recovery_codes"));
+    table
+}
+
+fn linked_accounts(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_linked_accounts",
+        [
+            ddl.uuid("id").not_null().primary_key().take(),
+            ddl.text("provider", 32).not_null().take(),
+            ddl.text("subject", 255).not_null().take(),
+            ddl.uuid("user_id").not_null().take(),
+            ddl.text("email", 254),
+            ddl.text("name", 200),
+            ddl.long_text("access_token"),
+            ddl.long_text("refresh_token"),
+            ddl.timestamp("token_expires_at"),
+            ddl.timestamp("linked_at"),
+            ddl.timestamp("last_used_at"),
+        ],
+    );
+    table.index(&mut key("_linked_accounts_subject", ["provider", "subject"]));
+    table.index(&mut key("_linked_accounts_user", ["user_id", "provider"]));
+    table.foreign_key(&mut of_user(ddl, "_linked_accounts"));
+    table
+}
+
+/// Journeys to an outside provider that have begun.
+fn link_attempts(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_link_attempts",
+        [
+            ddl.text("state_hash", 64).not_null().primary_key().take(),
+            ddl.text("provider", 32).not_null().take(),
+            // Who links; none for a log in.
+            ddl.uuid("user_id"),
+            ddl.long_text("verifier").not_null().take(),
+            ddl.long_text("nonce"),
+            ddl.text("redirect_to", 500),
+            // What binds the journey to the browser that began it, hashed.
+            ddl.text("browser_hash", 64),
+            ddl.timestamp("expires_at"),
+        ],
+    );
+    table.index(&mut key("_link_attempts_expiry", ["expires_at", "state_hash"]));
+    table.foreign_key(&mut of_user(ddl, "_link_attempts"));
+    table
+}
+
+fn api_keys(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        "_api_keys",
+        [
+            ddl.text("id", 64).not_null().primary_key().take(),
+            ddl.text("kind", 8).not_null().take(),
+            ddl.text("name", 100).not_null().take(),
+            ddl.text("prefix", 40).not_null().take(),
+            ddl.text("last_four", 4).not_null().take(),
+            // The keyed hash of the whole key.
+            ddl.text("mac", 64).not_null().take(),
+            // Who made it; whom a personal key acts as.
+            ddl.uuid("user_id").not_null().take(),
+            // The group that a server key acts as.
+            ddl.bigint("group_id"),
+            ddl.json("scopes").not_null().take(),
+            ddl.json("addresses").not_null().take(),
+            ddl.json("origins").not_null().take(),
+            ddl.text("rate_class", 32),
+            ddl.timestamp("created_at"),
+            ddl.timestamp("expires_at"),
+            ddl.timestamp("last_used_at"),
+            ddl.timestamp("revoked_at"),
+            ddl.text("rotated_from", 64),
+            ddl.timestamp("rotated_at"),
+            // Where an imported key came from, so that importing again changes nothing.
+            ddl.text("imported_from", 255),
+        ],
+    );
+    table.index(&mut key("_api_keys_user", ["user_id", "id"]));
+    table.index(&mut key("_api_keys_import", ["imported_from"]));
+    table.foreign_key(&mut of_user(ddl, "_api_keys"));
+    table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::NoAction));
+    table
+}
+
+fn of_user(ddl: &Ddl, table: &str) -> sea_query::ForeignKeyCreateStatement {
+    ddl.reference(table, "user_id", USERS, ForeignKeyAction::Cascade)
+}
+
+/// A unique key, because those may be defined inside a table, where running twice does no harm.
+fn key<const N: usize>(name: &str, columns: [&'static str; N]) -> sea_query::IndexCreateStatement {
+    let mut index = Index::create();
+    index.name(name).unique();
+    for column in columns {
+        index.col(Alias::new(column));
+    }
+    index.take()
 }

@@ -6,7 +6,7 @@ mod migrations;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
-pub use migrations::MIGRATIONS;
+pub use migrations::{MIGRATIONS, SEALED};
 
 use sea_query::{Alias, Expr, InsertStatement, Query, TableRef};
 use store::{Error, Result, Value};

@@ -6,7 +6,7 @@ use store::{Database, Ddl, Result, Transaction, Value};
 use uuid::Uuid;
 
 use super::{column, groups, groups::GROUPS, insert, of, users::USERS};
-use crate::UserStatus;
+use crate::{UserStatus, entry::Method};
 
 pub(crate) const SESSIONS: &str = "_sessions";
 
@@ -20,6 +20,7 @@ pub(crate) struct Fresh {
     /// SHA-256 of the token, in hexadecimal.
     pub(crate) token_hash: String,
     pub(crate) user: Uuid,
+    pub(crate) method: Method,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) ip: String,
@@ -80,6 +81,7 @@ pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, session: F
         ("id", Value::from(session.id)),
         ("token_hash", Value::from(session.token_hash)),
         ("user_id", Value::from(session.user)),
+        ("method", Value::from(session.method.word())),
         ("created_at", Value::from(session.created_at)),
         ("last_accessed", Value::from(session.created_at)),
         ("expires_at", Value::from(session.expires_at)),

@@ -124,18 +124,30 @@ async fn next_number(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<i64
     rows.first().ok_or_else(|| Error::Driver("the counter of users is missing".into()))?.int(0)
 }
 
-/// Locks a user's row until the end of the transaction and tells status and password hash; none where it is gone.
-pub(crate) async fn lock(
-    transaction: &mut Transaction<'_>,
-    ddl: &Ddl,
-    id: Uuid,
-) -> Result<Option<(UserStatus, Option<String>)>> {
+/// What must not change while a transaction that locked the user goes on.
+pub(crate) struct Locked {
+    pub(crate) status: UserStatus,
+    /// The hash.
+    pub(crate) password: Option<String>,
+    /// The keyed hash of the PIN.
+    pub(crate) pin: Option<String>,
+    /// The keyed hash of the card's text.
+    pub(crate) login_string: Option<String>,
+}
+
+/// Locks a user's row until the end of the transaction and tells what decides about coming in; none where it is gone.
+pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid) -> Result<Option<Locked>> {
     let mut select = Query::select();
-    select.columns(["status", "password"].map(Alias::new)).from(ddl.table(USERS));
+    select.columns(["status", "password", "pin_code", "login_string"].map(Alias::new)).from(ddl.table(USERS));
     select.and_where(column("id").eq(id.to_string())).lock_exclusive();
     let rows = transaction.rows(&select).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some((UserStatus::from_word(row.text(0)?), row.maybe_text(1)?.map(str::to_owned))))
+    Ok(Some(Locked {
+        status: UserStatus::from_word(row.text(0)?),
+        password: row.maybe_text(1)?.map(str::to_owned),
+        pin: row.maybe_text(2)?.map(str::to_owned),
+        login_string: row.maybe_text(3)?.map(str::to_owned),
+    }))
 }
 
 /// Changes columns of a user and ends all of the user's sessions if that is asked for; answers the ended sessions, or

@@ -61,8 +61,13 @@ impl App {
     }
 
     async fn over(folder: Arc<TempDir>, master: SealingKey, config: IdentityConfig, bootstrap: Bootstrap) -> Self {
-        let tenants =
-            Tenants::start(folder.path(), StoreConfig::default(), master.clone(), identity::MIGRATIONS.to_vec());
+        let tenants = Tenants::start(
+            folder.path(),
+            StoreConfig::default(),
+            master.clone(),
+            identity::MIGRATIONS.to_vec(),
+            Vec::new(),
+        );
         let tenants = tenants.await.unwrap();
         let identity = Identity::new(Arc::clone(&tenants), config, bootstrap);
         let mut edge = EdgeConfig::default();

@@ -23,8 +23,15 @@ impl Bench {
     async fn new(backend: Backend, tables: impl Fn(&Ddl) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig { database: Secret::new(backend.url()), ..StoreConfig::default() };
-        let tenants =
-            Tenants::start(folder.path(), config, SealingKey::generate(), features::migrations()).await.unwrap();
+        let tenants = Tenants::start(
+            folder.path(),
+            config,
+            SealingKey::generate(),
+            features::migrations(),
+            features::control_migrations(),
+        )
+        .await
+        .unwrap();
         let name = format!("transfer-{:08x}", rand::random::<u32>());
         let new = NewTenant { name, ..NewTenant::default() };
         let tenant = tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await.unwrap();

@@ -166,8 +166,9 @@ fn set_caller(scope: &Scope<'_>, name: &str, values: &mut Vec<Assigned>) {
         return;
     }
     let principal = scope.environment.principal;
+    let Some(number) = principal.user() else { return };
     let kind = &table.columns[position].kind;
-    let caller = kind.accept(&json!(principal.number)).or_else(|_| kind.accept(&json!(principal.id)));
+    let caller = kind.accept(&json!(number)).or_else(|_| kind.accept(&json!(principal.id)));
     if let Ok(caller) = caller {
         values.push((position, caller));
     }

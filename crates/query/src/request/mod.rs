@@ -3,7 +3,10 @@
 pub mod filter;
 pub mod join;
 
-use kernel::{Error, Reason, Result};
+use kernel::{
+    Error, Reason, Result,
+    ability::{self, Ability},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
@@ -45,6 +48,16 @@ impl Action {
             Self::Update => "update",
             Self::Delete => "delete",
             Self::Count => "count",
+        }
+    }
+
+    /// What the caller's group, and the caller's API key, must be allowed.
+    pub(crate) const fn ability(self) -> Ability {
+        match self {
+            Self::Select | Self::Count => ability::DATA_READ,
+            Self::Insert => ability::DATA_INSERT,
+            Self::Update => ability::DATA_UPDATE,
+            Self::Delete => ability::DATA_DELETE,
         }
     }
 

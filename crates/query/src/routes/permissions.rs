@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use edge::{Answer, Caller, Result};
+use kernel::ability;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{Service, rules::ColumnCode, service::Room};
@@ -16,6 +17,7 @@ use crate::{Service, rules::ColumnCode, service::Room};
     responses((status = 200, description = "Codes by table, column rules, limits", body = Object))
 )]
 pub(super) async fn permissions(State(service): State<Arc<Service>>, caller: Caller) -> Result<Answer> {
+    caller.require(ability::DATA_READ)?;
     let principal = caller.principal();
     let group = &principal.group;
     let room = service.room(&caller.0).await?;

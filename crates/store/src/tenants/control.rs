@@ -135,13 +135,18 @@ fn place<'a>(tenant: TenantId, row: &'a str, column: &'a str) -> Place<'a> {
 pub(super) struct Control(Database);
 
 impl Control {
-    pub(super) async fn open(data: &Path, config: &StoreConfig, servers: &Servers) -> Result<Self> {
+    pub(super) async fn open(
+        data: &Path,
+        config: &StoreConfig,
+        servers: &Servers,
+        further: Vec<Migration>,
+    ) -> Result<Self> {
         let location = match config.control.expose() {
             "sqlite" => Location::Sqlite { file: data.join("control.db"), create: true },
             url => Location::own(url, "insula_control")?,
         };
         let database = location.open(servers, config.sqlite).await?;
-        crate::migrate(&database, MIGRATIONS).await?;
+        crate::migrate(&database, &[MIGRATIONS, &further].concat()).await?;
         Ok(Self(database))
     }
 

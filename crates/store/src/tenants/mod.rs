@@ -22,7 +22,7 @@ use self::{
     location::{Location, Servers},
 };
 pub use self::{control::TenantRecord, open::OpenTenant};
-use crate::{Migration, SqliteConfig};
+use crate::{Database, Migration, SqliteConfig};
 
 /// How long this process believes what it read from the control database.
 const BELIEVED: Duration = Duration::from_secs(2);
@@ -103,16 +103,18 @@ enum Lookup {
 impl Tenants {
     /// Opens the control database of a data folder; makes both where they are missing.
     ///
-    /// `migrations` are the steps of all features, applied to each tenant when it is opened.
+    /// `migrations` are the steps of all features, applied to each tenant when it is opened; `control_migrations` those
+    /// for the control database, where features keep what belongs to no single tenant.
     pub async fn start(
         data: &Path,
         config: StoreConfig,
         master: SealingKey,
         migrations: Vec<Migration>,
+        control_migrations: Vec<Migration>,
     ) -> crate::Result<Arc<Self>> {
         std::fs::create_dir_all(data.join("tenants")).map_err(|error| crate::Error::Unavailable(error.into()))?;
         let servers = Servers::new(config.connections);
-        let control = Control::open(data, &config, &servers).await?;
+        let control = Control::open(data, &config, &servers, control_migrations).await?;
         let tenants = Self {
             data: data.to_owned(),
             open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
@@ -225,6 +227,11 @@ impl Tenants {
         })
     }
 
+    /// The control database: for tables of features that belong to no single tenant.
+    pub fn control(&self) -> &Database {
+        self.control.database()
+    }
+
     /// How many tenants are open.
     pub fn open_count(&self) -> u64 {
         self.open.entry_count()
@@ -250,7 +257,7 @@ impl Tenants {
             None => data.clone(),
         };
         crate::migrate(&system, &self.migrations).await?;
-        Ok(Arc::new(OpenTenant { data, system, key }))
+        Ok(Arc::new(OpenTenant { tenant: Arc::clone(&record.tenant), data, system, key }))
     }
 
     async fn look_up(&self, lookup: Lookup) -> kernel::Result<Option<Arc<TenantRecord>>> {

@@ -1,11 +1,15 @@
 //! A tenant whose databases are open.
 
-use kernel::seal::SealingKey;
+use std::sync::Arc;
+
+use kernel::{Tenant, seal::SealingKey};
 
 use crate::Database;
 
 /// The databases and the data key of a tenant.
 pub struct OpenTenant {
+    /// The tenant, as it was when it was opened.
+    pub tenant: Arc<Tenant>,
     /// The tenant's own tables; Insula's lie beside them unless they may not.
     pub data: Database,
     /// Insula's tables of this tenant: the same database, or a second one.

@@ -24,7 +24,7 @@ impl Fixture {
         let data = tempfile::tempdir().unwrap();
         let config = StoreConfig { database: Secret::new(backend.url()), connections: 8, ..StoreConfig::default() };
         let key = SealingKey::generate();
-        let tenants = Tenants::start(data.path(), config.clone(), key.clone(), Vec::new()).await.unwrap();
+        let tenants = Tenants::start(data.path(), config.clone(), key.clone(), Vec::new(), Vec::new()).await.unwrap();
         let name = format!("t{}", uuid::Uuid::new_v4().simple()).chars().take(24).collect();
         let new = store::NewTenant { name, ..store::NewTenant::default() };
         let tenant = tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await.unwrap();

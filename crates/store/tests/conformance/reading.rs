@@ -85,7 +85,8 @@ async fn a_read_on_sqlite_ends_at_its_time() {
     let fixture = with_words(Backend::Sqlite, &["a"; 1]).await;
     let mut config = fixture.config.clone();
     config.sqlite.read_timeout_seconds = 0;
-    let impatient = store::Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new()).await.unwrap();
+    let impatient =
+        store::Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new(), Vec::new()).await.unwrap();
     let open = impatient.open(&fixture.tenant).await.unwrap();
     let rows = (0..400).map(|number| vec![Value::Text(number.to_string())]).collect();
     let table = fixture.table("words");

@@ -26,7 +26,9 @@ async fn a_tenant_is_found_until_it_is_deleted(backend: Backend) {
     let place = Place { tenant: tenant.id, table: "t", row: "1", column: "c" };
     let sealed = fixture.open.key.seal(place, b"x").unwrap();
     let again =
-        Tenants::start(fixture.data.path(), fixture.config.clone(), fixture.key.clone(), Vec::new()).await.unwrap();
+        Tenants::start(fixture.data.path(), fixture.config.clone(), fixture.key.clone(), Vec::new(), Vec::new())
+            .await
+            .unwrap();
     let found = again.first().await.unwrap().unwrap();
     assert_eq!(found, *tenant);
     assert_eq!(again.open(&found).await.unwrap().key.open(place, &sealed).unwrap(), b"x");
@@ -95,7 +97,7 @@ async fn a_tenant_stays_where_it_is(backend: Backend) {
         Backend::Postgres | Backend::Mariadb => "sqlite",
     };
     let config = store::StoreConfig { database: kernel::Secret::new(elsewhere), ..fixture.config.clone() };
-    let moved = Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new()).await.unwrap();
+    let moved = Tenants::start(fixture.data.path(), config, fixture.key.clone(), Vec::new(), Vec::new()).await.unwrap();
     let found = moved.first().await.unwrap().unwrap();
     match (backend, moved.open(&found).await) {
         (Backend::Sqlite, open) => assert!(open.unwrap().data.schema().table("t").is_some()),

@@ -1,0 +1,1 @@
+//! What administrators do with the users and groups of their tenant.

@@ -1,0 +1,1 @@
+//! Users without a credential, and how they become registered ones.

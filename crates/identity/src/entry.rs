@@ -1,0 +1,154 @@
+//! How a session begins, whatever the way in: one place for all of them.
+
+use std::{net::IpAddr, sync::Arc};
+
+use kernel::{Cause, Error, Reason, RequestId, Result, Tenant, WriteContext};
+use store::{Ddl, OpenTenant, Transaction};
+use uuid::Uuid;
+
+use crate::{
+    Identity, User, UserStatus,
+    sessions::Lifetimes,
+    tables::{
+        sessions::{self, Fresh},
+        users::{self, Locked},
+    },
+    tokens::{self, Subject},
+};
+
+/// Where somebody comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    pub(crate) request: RequestId,
+    pub(crate) client: IpAddr,
+    pub(crate) user_agent: Option<String>,
+}
+
+impl Visitor {
+    /// The context of a write for a user, or for nobody yet.
+    pub(crate) fn context(&self, user: Option<i64>) -> WriteContext {
+        WriteContext { user, request: Some(self.request), cause: Cause::Api }
+    }
+}
+
+/// How somebody came in, as the list of sessions tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Password,
+    Pin,
+    /// A card or badge.
+    Card,
+    Register,
+    Anonymous,
+    /// An account at an outside provider.
+    Link,
+    /// A token of an outside issuer.
+    Exchange,
+}
+
+impl Method {
+    /// The word for it in the database.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Pin => "pin",
+            Self::Card => "token",
+            Self::Register => "register",
+            Self::Anonymous => "anonymous",
+            Self::Link => "link",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
+/// Somebody who came in, with the tokens of the new session.
+pub(crate) struct Entered {
+    pub(crate) user: User,
+    pub(crate) tokens: Issued,
+}
+
+/// What a client gets of a session.
+#[derive(Clone)]
+pub(crate) struct Issued {
+    /// For `Authorization: Bearer`.
+    pub(crate) token: String,
+}
+
+impl Identity {
+    /// Begins a session for a user who proved who they are. `still` is asked with the user's row locked: whether what was
+    /// proved holds at that moment. An inactive user is refused like a wrong secret.
+    ///
+    /// Errors: 401 `credentials_invalid`; 503.
+    pub(crate) async fn enter(
+        &self,
+        tenant: &Tenant,
+        open: &OpenTenant,
+        visitor: &Visitor,
+        user: User,
+        method: Method,
+        still: impl Fn(&Locked) -> bool + Send + Sync + 'static,
+    ) -> Result<Entered> {
+        let (session, tokens) = self.new_session(tenant, visitor, &user, method).await?;
+        let (ddl, id, still) = (open.system.ddl(), user.id, Arc::new(still));
+        let context = visitor.context(Some(user.number));
+        let added = open.system.transaction(&context, move |transaction| {
+            let (ddl, session, still) = (ddl.clone(), session.clone(), Arc::clone(&still));
+            Box::pin(async move {
+                match users::lock(transaction, &ddl, id).await? {
+                    Some(locked) if locked.status == UserStatus::Active && still(&locked) => {
+                        sessions::add(transaction, &ddl, session).await
+                    }
+                    _ => Err(refused().into()),
+                }
+            })
+        });
+        self.sessions.end(&added.await?);
+        Ok(Entered { user, tokens })
+    }
+
+    /// A session to be stored, and its tokens.
+    pub(crate) async fn new_session(
+        &self,
+        tenant: &Tenant,
+        visitor: &Visitor,
+        user: &User,
+        method: Method,
+    ) -> Result<(Fresh, Issued)> {
+        let settings = self.settings.of(tenant).await?;
+        let id = Uuid::now_v7();
+        let from = kernel::time::now();
+        let lifetimes = Lifetimes::of(&settings, &user.group);
+        let subject = Subject { user: user.id, session: id, group: &user.group, from, until: lifetimes.last(from) };
+        let token = self.tokens.sign(tenant, &subject).await?;
+        let cap = user.group.max_concurrent_sessions.filter(|cap| *cap > 0);
+        let session = Fresh {
+            id,
+            token_hash: tokens::hex(&tokens::hash(&token)),
+            user: user.id,
+            method,
+            created_at: from,
+            expires_at: lifetimes.end(from, from),
+            ip: visitor.client.to_string(),
+            user_agent: visitor.user_agent.clone(),
+            cap: cap.unwrap_or(settings.max_concurrent_sessions.get().into()),
+        };
+        Ok((session, Issued { token }))
+    }
+}
+
+/// Stores a new user with the first session and tells the user's number.
+pub(crate) async fn add_with_session(
+    transaction: &mut Transaction<'_>,
+    ddl: &Ddl,
+    fresh: users::Fresh,
+    session: Fresh,
+) -> store::Result<i64> {
+    let number = users::add(transaction, ddl, fresh).await?;
+    sessions::add(transaction, ddl, session).await?;
+    Ok(number)
+}
+
+/// The one answer to credentials that are no good.
+pub(crate) fn refused() -> Error {
+    Error::new(Reason::CredentialsInvalid, "The user name or the password is wrong")
+}

@@ -1,0 +1,1 @@
+//! API keys: passwords for software.

@@ -1,0 +1,1 @@
+//! Accounts at outside providers: linked, used to log in, exchanged.

@@ -1,0 +1,12 @@
+//! The own account: `/auth/me`, `/auth/password/…`, `/auth/email/…`.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Identity;
+
+/// The routes of this part.
+pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
+    OpenApiRouter::new()
+}

@@ -1,0 +1,12 @@
+//! `/admin/users`, `/admin/groups` and `/admin/tenants`.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Identity;
+
+/// The routes of this part.
+pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
+    OpenApiRouter::new()
+}

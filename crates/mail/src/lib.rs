@@ -1,0 +1,1 @@
+//! How Insula sends letters.
