@@ -1,8 +1,8 @@
 use std::{net::IpAddr, sync::Arc};
 
 use kernel::{
-    Authenticator, ByteSize, HostTenant, Reason, RequestId, Secret, Tenant, WriteContext, seal::SealingKey,
-    time::Timestamp,
+    Authenticator, ByteSize, Door, HostTenant, Presented, Reason, RequestId, Secret, Tenant, WriteContext,
+    seal::SealingKey, time::Timestamp,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query};
 use store::{NewTenant, StoreConfig, Tenants, Value};
@@ -78,7 +78,7 @@ impl Aged {
         let new = NewUser { username: "known".into(), password: Some(Secret::new(PASSWORD)), ..NewUser::default() };
         identity.create_user(&open, new).await.unwrap();
         let entered = identity.log_in(&tenant, &visitor(), "known", &Secret::new(PASSWORD)).await.ok().unwrap();
-        let aged = Self { identity, tenant, token: entered.token, _folder: folder };
+        let aged = Self { identity, tenant, token: entered.tokens.token, _folder: folder };
         let began = minutes_ago(minutes);
         let end = minutes_ago(minutes - 60);
         let values = [("created_at", began), ("last_accessed", began), ("expires_at", end)];
@@ -113,7 +113,9 @@ impl Aged {
 
     async fn enter(&self) -> Result<String, Reason> {
         let host = HostTenant { tenant: Arc::clone(&self.tenant), explicit: true };
-        let entered = self.identity.authenticate(&host, &self.token).await;
+        let client = std::net::Ipv4Addr::LOCALHOST.into();
+        let presented = Presented { host: &host, token: &self.token, door: Door::Api, client, origin: None };
+        let entered = self.identity.authenticate(presented).await;
         entered.map(|it| it.principal.name.clone()).map_err(|error| error.reason)
     }
 }
@@ -149,13 +151,13 @@ async fn what_ended_long_ago_is_swept_where_there_is_activity() {
     let aged = Aged::new(cheap(), 60).await;
     assert_eq!(aged.enter().await, Err(Reason::SessionInvalid));
     let again = aged.identity.log_in(&aged.tenant, &visitor(), "known", &Secret::new(PASSWORD)).await.ok().unwrap();
-    let aged = Aged { token: again.token, ..aged };
+    let aged = Aged { token: again.tokens.token, ..aged };
     aged.enter().await.unwrap();
     aged.identity.sessions.sweep().await;
     assert_eq!(aged.moments().await.len(), 2, "another process may know of later activity");
     let long_ago = Aged::new(cheap(), 90).await;
     let again = long_ago.identity.log_in(&long_ago.tenant, &visitor(), "known", &Secret::new(PASSWORD)).await;
-    let long_ago = Aged { token: again.ok().unwrap().token, ..long_ago };
+    let long_ago = Aged { token: again.ok().unwrap().tokens.token, ..long_ago };
     long_ago.enter().await.unwrap();
     long_ago.identity.sessions.sweep().await;
     assert_eq!(long_ago.moments().await.len(), 1);

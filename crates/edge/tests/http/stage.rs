@@ -17,8 +17,8 @@ use edge::{
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Group, HostTenant, Principal, Probe, Reason, Result, Tenant,
-    TenantDirectory, TenantId, TenantStatus,
+    Authenticated, Authenticator, BoxFuture, Credential, Error, Group, Presented, Principal, Probe, Reason, Result,
+    Tenant, TenantDirectory, TenantId, TenantStatus,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -84,11 +84,11 @@ impl TenantDirectory for World {
 
 /// `good` belongs to the host's tenant, `two` and `gone` to those; anything else is refused.
 impl Authenticator for World {
-    fn authenticate<'a>(&'a self, host: &'a HostTenant, token: &'a str) -> BoxFuture<'a, Result<Authenticated>> {
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
         Box::pin(async move {
             self.authentications.fetch_add(1, Ordering::Relaxed);
-            let tenant = match token {
-                "good" => host.tenant.clone(),
+            let tenant = match presented.token {
+                "good" => presented.host.tenant.clone(),
                 name => self
                     .tenants()
                     .into_iter()
@@ -122,7 +122,7 @@ fn principal() -> Principal {
         email: None,
         name: "Ada".to_owned(),
         group: Arc::new(group),
-        session: Uuid::from_u128(8),
+        credential: Credential::Session(Uuid::from_u128(8)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::support::{App, PASSWORD, Reply, cheap};
 use identity::Bootstrap;
 use kernel::Secret;
+use sea_query::ExprTrait;
 use serde_json::{Value, json};
 
 const INIT: &str = "/api/insula/init";
@@ -104,9 +105,11 @@ async fn an_interrupted_migration_can_run_again() {
     let forgotten = open.system.transaction(&context, move |transaction| {
         let mut delete = sea_query::Query::delete();
         delete.from_table(ddl.table("_migrations"));
+        // SQLite undoes a step whole; only steps that may be repeated there can have been interrupted elsewhere.
+        delete.and_where(sea_query::Expr::col(sea_query::Alias::new("number")).eq(1));
         Box::pin(async move { transaction.execute(&delete).await })
     });
-    assert_eq!(forgotten.await.unwrap(), identity::MIGRATIONS.len() as u64);
+    assert_eq!(forgotten.await.unwrap(), 1);
     let again = app.another(cheap()).await;
     let (_, open) = again.tenant("example").await;
     assert_eq!(again.identity.groups(&open).await.unwrap().len(), 5);
