@@ -24,6 +24,7 @@ mod routes;
 mod second_factor;
 mod sessions;
 mod settings;
+mod sign_out;
 mod tables;
 mod tokens;
 mod turnstile;
