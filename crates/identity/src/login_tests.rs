@@ -92,6 +92,10 @@ async fn every_refusal_of_a_pin_or_a_card_is_the_same() {
     assert_eq!(identity.log_in_by_card(&tenant, &visitor(), &card).await.ok().unwrap().user.username, "known");
     // Nothing of it costs a hash, so that log-ins by password are not in each other's way.
     assert_eq!(identity.hasher.comparisons(), 0);
+    let stored = users::find(&open.system, &users::Lookup::Id(known.id)).await.unwrap().unwrap();
+    for hash in [stored.pin.unwrap(), stored.login_string.unwrap()] {
+        assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
+    }
     identity.set_pin(&open, known.id, None).await.unwrap();
     identity.set_login_string(&open, known.id, None).await.unwrap();
     assert!(identity.log_in_by_pin(&tenant, &visitor(), "known", &pin).await.is_err());
@@ -141,12 +145,12 @@ async fn an_imported_hash_is_renewed_by_the_first_log_in() {
     assert!(stored().await.starts_with("$2a$"));
     // At once, so that some find the hash renewed by another.
     let mut crowd = tokio::task::JoinSet::new();
-    for _ in 0..10 {
+    for _ in 0..4 {
         let (identity, tenant) = (Arc::clone(&identity), Arc::clone(&tenant));
         crowd.spawn(async move { identity.log_in(&tenant, &visitor(), "moved", &Secret::new("U*U")).await.is_ok() });
     }
     let outcomes = crowd.join_all().await;
-    assert!(outcomes.iter().filter(|entered| **entered).count() >= 5, "the others wait for their turn: {outcomes:?}");
+    assert!(outcomes.iter().all(|entered| *entered), "{outcomes:?}");
     let renewed = stored().await;
     assert!(renewed.starts_with("$argon2id$"), "{renewed}");
     assert!(identity.log_in(&tenant, &visitor(), "moved", &Secret::new("U*U")).await.is_ok());

@@ -1,10 +1,9 @@
 //! Users without a credential, and how they become registered ones.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use kernel::{Error, Principal, Reason, Result, Tenant, WriteContext, time::Timestamp};
+use kernel::{Error, Principal, Reason, Result, Tenant, TenantId, WriteContext, time::Timestamp};
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use store::{OpenTenant, Value};
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ use crate::{
 const GROUP: &str = "anonymous";
 
 /// Tenants to which such users came of late.
-pub(crate) type Touched = Mutex<HashMap<kernel::TenantId, Arc<Tenant>>>;
+pub(crate) type Touched = Mutex<HashMap<TenantId, Arc<Tenant>>>;
 
 impl Identity {
     /// Makes a user without a credential, and the one session there will ever be unless it is upgraded.
@@ -133,8 +132,8 @@ impl Identity {
     }
 
     /// Removes users without a credential to whom nobody can come back, where the settings say so, in tenants to which
-    /// such users came of late.
-    pub(crate) async fn sweep_anonymous(&self) {
+    /// such users came of late. [`Identity::job`] does it now and then.
+    pub async fn sweep_anonymous(&self) {
         let touched = std::mem::take(&mut *self.anonymous.lock());
         for tenant in touched.into_values() {
             match self.sweep_anonymous_of(&tenant).await {
