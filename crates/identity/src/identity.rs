@@ -58,6 +58,8 @@ pub struct Identity {
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    /// Sessions that are being renewed at this moment.
+    pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
@@ -73,6 +75,7 @@ impl Identity {
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            refreshing: Turnstile::new(),
             bootstrap,
             settings,
             config,
@@ -106,7 +109,8 @@ impl Identity {
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
-        let known = self.tokens.known(&hash, kernel::time::now());
+        let now = kernel::time::now();
+        let known = self.tokens.known(&hash, now);
         let claimed = match &known {
             Some(verified) => verified.tenant,
             None => tokens::claimed_tenant(token)?,
@@ -123,7 +127,7 @@ impl Identity {
             Some(verified) => verified,
             None => self.tokens.verify(&tenant, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, &hash).await?;
+        let session = self.sessions.enter(&tenant, &verified, now).await?;
         Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
     }
 }

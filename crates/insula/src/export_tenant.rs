@@ -1,8 +1,9 @@
 //! Export of a whole tenant: what its owner may carry away, in an open form and without secrets.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, OpenOptions},
-    io::{BufWriter, Write},
+    io::{BufWriter, IntoInnerError, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +21,9 @@ use crate::{
 
 /// What of a tenant's folder belongs to its owner. Settings are not among it, since they may hold secrets.
 const FILES: [&str; 3] = ["rules.toml", "migrations", "mail"];
+
+/// Bytes that the name of a table's file may have, its ending not counted.
+const LONGEST_NAME: usize = 200;
 
 /// Insula's own tables, under the names of their files, and the columns that are no secrets.
 const OWN: [(&str, &str, &[&str]); 4] = [
@@ -116,7 +120,7 @@ async fn write(
     let mut exported = Exported { folder: to.to_owned(), tables: 0, rows: 0, users: 0 };
     open.data.refresh_schema().await?;
     for table in own_tables(&open.data) {
-        let file = (!table.view).then(|| format!("tables/{}.jsonl", file_name(&table.name)));
+        let file = (!table.view).then(|| format!("tables/{}.jsonl", file_name(&table.name, schema.len())));
         let mut rows = None;
         if let Some(file) = &file {
             let written = write_rows(&open.data, &table, |_| true, &folder.join(file), progress).await?;
@@ -213,19 +217,24 @@ fn kind(kind: &Kind) -> Json {
         Kind::Time => json!({ "kind": "time" }),
         Kind::Json => json!({ "kind": "json" }),
         Kind::Uuid => json!({ "kind": "uuid" }),
+        Kind::Bit { width } => json!({ "kind": "bits", "width": width }),
+        Kind::Other => json!({ "kind": "other" }),
     }
 }
 
-/// A table's name as the name of a file: bytes that are no letter, digit or underscore become `%` and two digits.
-fn file_name(table: &str) -> String {
-    table.bytes().fold(String::new(), |mut name, byte| {
+/// A table's name as the name of a file: bytes that are no letter, digit, hyphen or underscore become `%` and two
+/// digits. A table whose name gets too long by that is named by its place in the list.
+fn file_name(table: &str, place: usize) -> String {
+    let name = table.bytes().fold(String::new(), |mut name, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02X}"));
+            // Writing to text does not fail.
+            let _ = write!(name, "%{byte:02X}");
         }
         name
-    })
+    });
+    if name.len() <= LONGEST_NAME { name } else { format!("%{place}") }
 }
 
 async fn write_rows(
@@ -238,7 +247,7 @@ async fn write_rows(
     let mut out = BufWriter::new(make_file(file)?);
     let rows = transfer::export_columns(database, table, wanted, Format::Jsonl, &mut out, progress).await?;
     out.into_inner()
-        .map_err(|error| error.into_error())
+        .map_err(IntoInnerError::into_error)
         .and_then(|file| file.sync_all())
         .map_err(io(file.display()))?;
     Ok(rows)
@@ -282,8 +291,9 @@ mod tests {
 
     #[test]
     fn any_table_has_a_file_of_its_own_in_the_folder() {
-        assert_eq!(file_name("order_lines"), "order_lines");
-        assert_eq!(file_name("../a b%"), "%2E%2E%2Fa%20b%25");
-        assert_eq!(file_name("größe"), "gr%C3%B6%C3%9Fe");
+        assert_eq!(file_name("order_lines", 0), "order_lines");
+        assert_eq!(file_name("../a b%", 0), "%2E%2E%2Fa%20b%25");
+        assert_eq!(file_name("größe", 0), "gr%C3%B6%C3%9Fe");
+        assert_eq!(file_name(&"ö".repeat(100), 7), "%7");
     }
 }
