@@ -35,7 +35,7 @@ impl Identity {
         let allowed = allow(&self.settings.of(tenant).await?.whitelisted_pin_ips, visitor.client);
         let target = Target::pin(tenant.id, &name.to_ascii_lowercase());
         let attempt = Attempt { tenant, visitor, method: Method::Pin, name: Some(name), target };
-        self.attempt(&attempt, allowed, self.try_pin(tenant, visitor, name, pin)).await
+        self.attempt(&attempt, allowed, Box::pin(self.try_pin(tenant, visitor, name, pin))).await
     }
 
     async fn try_pin(&self, tenant: &Arc<Tenant>, visitor: &Visitor, name: &str, pin: &Secret) -> Result<Entered> {
@@ -65,7 +65,7 @@ impl Identity {
         let allowed = allow(&self.settings.of(tenant).await?.whitelisted_string_ips, visitor.client);
         let target = Target::card(tenant.id, visitor.client);
         let attempt = Attempt { tenant, visitor, method: Method::Card, name: None, target };
-        self.attempt(&attempt, allowed, self.try_card(tenant, visitor, text)).await
+        self.attempt(&attempt, allowed, Box::pin(self.try_card(tenant, visitor, text))).await
     }
 
     async fn try_card(&self, tenant: &Arc<Tenant>, visitor: &Visitor, text: &Secret) -> Result<Entered> {

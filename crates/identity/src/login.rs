@@ -69,7 +69,7 @@ impl Identity {
     ) -> Result<Entered> {
         let target = Target::new(tenant.id, &name.to_ascii_lowercase(), visitor.client);
         let attempt = Attempt { tenant, visitor, method: Method::Password, name: Some(name), target };
-        self.attempt(&attempt, Ok(()), self.try_password(tenant, visitor, name, password)).await
+        self.attempt(&attempt, Ok(()), Box::pin(self.try_password(tenant, visitor, name, password))).await
     }
 
     async fn try_password(

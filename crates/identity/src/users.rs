@@ -88,14 +88,13 @@ impl Identity {
         if let Some(imported) = &new.password_hash {
             hash::check_imported(imported)?;
         }
-        let group = match &new.group {
-            Some(name) => find_group(open, name).await?,
-            None => {
-                let settings = self.settings.of(&open.tenant).await?;
-                let name = &settings.default_group;
-                let missing = || Error::internal(format!("the default group {name:?} does not exist"));
-                groups::find(&open.system, name).await?.ok_or_else(missing)?
-            }
+        let group = if let Some(name) = &new.group {
+            find_group(open, name).await?
+        } else {
+            let settings = self.settings.of(&open.tenant).await?;
+            let name = &settings.default_group;
+            let missing = || Error::internal(format!("the default group {name:?} does not exist"));
+            groups::find(&open.system, name).await?.ok_or_else(missing)?
         };
         self.refuse_taken(open, &new).await?;
         let password = match (&new.password, &new.password_hash) {

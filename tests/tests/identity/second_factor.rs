@@ -130,7 +130,7 @@ async fn a_ticket_opens_nothing_else(backend: Backend) {
     let other = world.another_tenant().await;
     let elsewhere = second_step(&world.at(&other), &first, &device.code(0)).await;
     assert_eq!(elsewhere.refusal(), (401, "ticket_invalid"));
-    for forged in ["", "x", &format!("A{}", &text[1..]), &text[1..], &format!("{text}A"), &text.to_lowercase()] {
+    for forged in ["", "x", &format!("B{}", &text[1..]), &text[1..], &format!("{text}A"), &text.to_lowercase()] {
         let answer = second_step(&nobody, &json!(forged), &device.code(0)).await;
         assert_eq!(answer.refusal(), (401, "ticket_invalid"), "{forged}");
     }
@@ -184,7 +184,7 @@ async fn what_is_wrong_is_told(backend: Backend) {
         let answer = if method == "get" { nobody.get(&path).await } else { nobody.post(&path, &body).await };
         assert_eq!(answer.refusal(), (401, "no_token"), "{path}");
     }
-    let verify = |body: Json| async { nobody.post("/auth/totp/verify", &body).await };
+    let verify = async |body: Json| nobody.post("/auth/totp/verify", &body).await;
     assert_eq!(verify(json!({"code": "000000"})).await.refusal(), (401, "no_token"));
     let answer = verify(json!({"ticket": "x"})).await;
     assert_eq!((answer.refusal(), answer.field()), ((400, "field_missing"), "code"));

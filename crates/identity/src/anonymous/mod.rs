@@ -137,9 +137,9 @@ impl Identity {
         let touched = std::mem::take(&mut *self.anonymous.lock());
         for tenant in touched.into_values() {
             match self.sweep_anonymous_of(&tenant).await {
-                Ok(Some(0)) | Ok(None) => {}
+                Ok(Some(0) | None) => {}
                 Ok(Some(count)) => {
-                    tracing::info!(tenant = tenant.name, count, "abandoned anonymous users were removed")
+                    tracing::info!(tenant = tenant.name, count, "abandoned anonymous users were removed");
                 }
                 Err(error) => tracing::warn!(tenant = tenant.name, %error, "anonymous users were not removed"),
             }
