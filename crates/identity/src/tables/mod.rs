@@ -5,6 +5,7 @@ pub(crate) mod keys;
 mod migrations;
 pub(crate) mod sessions;
 pub(crate) mod users;
+pub(crate) mod webhook_tokens;
 
 pub use migrations::{MIGRATIONS, SEALED};
 
