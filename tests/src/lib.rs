@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops at what it does not expect")]
 
 mod client;
+mod openid;
 mod outside;
 mod program;
 mod world;
@@ -10,6 +11,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 pub use client::{Answer, Client};
+pub use openid::{Callback, OpenIdServer};
 pub use outside::{Outside, OwnPostgres};
 pub use program::{Program, Serving};
 pub use testkit::{Backend, on_all_databases};

@@ -1,4 +1,4 @@
-//! Coming in: log in, register.
+//! Coming in: log in.
 
 use std::{sync::Arc, time::Instant};
 
@@ -7,14 +7,13 @@ use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, Registration, UserStatus,
+    Identity, UserStatus,
     backoff::Target,
-    entry::{Entered, Method, Visitor, add_with_session, refused},
+    entry::{Entered, Method, Visitor, refused},
     fitness,
-    identity::Claim,
     password::Verdict,
     tables::users::{self, Locked},
-    users::{finished, lookup, taken},
+    users::lookup,
 };
 
 impl Identity {
@@ -87,41 +86,6 @@ impl Identity {
         if let Err(error) = renewed.await {
             tracing::warn!(%error, "a password's hash was not renewed");
         }
-    }
-
-    /// Makes a user and the first session in one transaction.
-    ///
-    /// Errors: 403 `registration_closed`, otherwise as [`Identity::create_user`].
-    pub(crate) async fn register(&self, tenant: &Arc<Tenant>, visitor: &Visitor, new: NewUser) -> Result<Entered> {
-        let settings = self.settings.of(tenant).await?;
-        if settings.registration == Registration::Closed {
-            return Err(Error::plain(Reason::RegistrationClosed));
-        }
-        // Whoever wants the same name or address waits for the first, and then needs no hash to be refused. All take
-        // the name before the address, so that no two wait for each other.
-        let name = Claim::Username(new.username.to_ascii_lowercase());
-        let _name = self.registering.enter((tenant.id, name)).await;
-        let _address = match &new.email {
-            Some(email) => Some(self.registering.enter((tenant.id, Claim::Email(email.to_ascii_lowercase()))).await),
-            None => None,
-        };
-        let open = self.tenants.open(tenant).await?;
-        let (fresh, group) = self.prepare(&open, new).await?;
-        // The number is given inside the transaction; the token does not hold it.
-        let mut user = finished(fresh.clone(), group, 0);
-        let (session, tokens) = self.new_session(tenant, visitor, &user, Method::Register).await?;
-        let ddl = open.system.ddl();
-        let context = visitor.context(None);
-        let added = open.system.transaction(&context, move |transaction| {
-            let (ddl, fresh, session) = (ddl.clone(), fresh.clone(), session.clone());
-            Box::pin(async move { add_with_session(transaction, &ddl, fresh, session).await })
-        });
-        user.number = added.await.map_err(taken)?;
-        tracing::info!(
-            target: "audit", action = "register", outcome = "ok", tenant = tenant.name, user = user.number,
-            client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(Entered { user, tokens })
     }
 }
 
