@@ -6,6 +6,7 @@ mod client;
 mod openid;
 mod outside;
 mod program;
+mod smtp;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ pub use client::{Answer, Client};
 pub use openid::{Callback, OpenIdServer};
 pub use outside::{Outside, OwnPostgres};
 pub use program::{Program, Serving};
+pub use smtp::{ReceivedLetter, SmtpServer};
 pub use testkit::{Backend, on_all_databases};
 pub use world::World;
 
