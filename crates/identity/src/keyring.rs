@@ -44,12 +44,13 @@ struct Newest {
     number: u64,
     algorithm: TokenAlgorithm,
     created_at: Timestamp,
+    signs: bool,
 }
 
 impl Newest {
     fn suits(self, settings: &IdentityConfig) -> bool {
         let end = after(self.created_at, settings.signing_key_lifetime.0);
-        self.algorithm == settings.token_algorithm && kernel::time::now() < end
+        self.signs && self.algorithm == settings.token_algorithm && kernel::time::now() < end
     }
 }
 
@@ -149,6 +150,7 @@ impl Keyring {
             public: pair.public,
             private: open.key.seal(place(tenant.id, &kid), &pair.private)?,
             created_at: now,
+            retired_at: None,
             kid,
         };
         let stopped = match before {
@@ -176,7 +178,7 @@ impl Keyring {
 
 /// The keys with their numbers, the newest first.
 async fn list(tenant: TenantId, open: &OpenTenant) -> Result<Vec<(u64, KeyRow)>> {
-    let rows = keys::list(&open.system, kernel::time::now()).await?;
+    let rows = keys::list(&open.system).await?;
     let numbered = |row: KeyRow| {
         let malformed = || Error::internal("a signing key has an id of another form");
         Ok((number(tenant, &row.kid).ok_or_else(malformed)?, row))
@@ -193,7 +195,7 @@ fn number(tenant: TenantId, kid: &str) -> Option<u64> {
 }
 
 fn newest(number: u64, row: &KeyRow) -> Newest {
-    Newest { number, algorithm: row.algorithm, created_at: row.created_at }
+    Newest { number, algorithm: row.algorithm, created_at: row.created_at, signs: row.retired_at.is_none() }
 }
 
 fn place(tenant: TenantId, kid: &str) -> Place<'_> {
@@ -203,11 +205,13 @@ fn place(tenant: TenantId, kid: &str) -> Place<'_> {
 fn assemble(tenant: TenantId, open: &OpenTenant, rows: &[(u64, KeyRow)]) -> Result<Ring> {
     let (first, row) = rows.first().ok_or_else(|| Error::internal("a signing key vanished after it was stored"))?;
     let private = open.key.open(place(tenant, &row.kid), &row.private)?;
+    let now = kernel::time::now();
+    let verifying = rows.iter().filter(|(_, row)| row.retired_at.is_none_or(|retired_at| now < retired_at));
     Ok(Ring {
         kid: row.kid.clone(),
         algorithm: signing_key::jwt_algorithm(row.algorithm),
         signing: signing_key::signing(row.algorithm, &private),
-        public: rows.iter().map(|(_, row)| PublicKey::new(row)).collect::<Result<_>>()?,
+        public: verifying.map(|(_, row)| PublicKey::new(row)).collect::<Result<_>>()?,
         newest: newest(*first, row),
         read: Instant::now(),
     })
@@ -223,7 +227,7 @@ mod tests {
     fn ids_of_keys() {
         let tenant = Uuid::from_u128(7);
         assert_eq!(number(tenant, &format!("{tenant}.12")), Some(12));
-        for bad in [".1", "", ".", ".01", ".+1", ".-1", ".1.2", ".1/../x", "..1", ".18446744073709551616"] {
+        for bad in ["1", "", ".", ".01", ".+1", ".-1", ".1.2", ".1/../x", "..1", ".18446744073709551616"] {
             assert_eq!(number(tenant, &format!("{tenant}{bad}")), None, "{bad}");
         }
         assert_eq!(number(Uuid::nil(), &format!("{tenant}.12")), None);

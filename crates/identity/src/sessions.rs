@@ -102,7 +102,7 @@ impl Session {
     fn takes(&self, generation: Option<i64>, now: Timestamp) -> bool {
         let Some(generation) = generation else { return true };
         generation == self.generation
-            || (generation.checked_add(1) == Some(self.generation) && now < after(self.begun, GRACE))
+            || (self.generation > 0 && generation == self.generation - 1 && now < after(self.begun, GRACE))
     }
 }
 

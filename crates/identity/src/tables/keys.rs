@@ -19,15 +19,15 @@ pub(crate) struct KeyRow {
     /// The private key as PKCS#8, sealed; nothing, sealed, in a key that signs no more.
     pub(crate) private: String,
     pub(crate) created_at: Timestamp,
+    /// Until when it verifies; none in the key that signs.
+    pub(crate) retired_at: Option<Timestamp>,
 }
 
-/// The keys that tokens may still be signed with.
-pub(crate) async fn list(database: &Database, now: Timestamp) -> Result<Vec<KeyRow>> {
+/// All keys that there ever were: one in some months.
+pub(crate) async fn list(database: &Database) -> Result<Vec<KeyRow>> {
     let mut select = Query::select();
-    select.columns(["kid", "algorithm", "public", "private", "created_at"].map(Alias::new));
+    select.columns(["kid", "algorithm", "public", "private", "created_at", "retired_at"].map(Alias::new));
     select.from(database.ddl().table(KEYS));
-    let retired_at = || column("retired_at");
-    select.and_where(retired_at().is_null().or(retired_at().gt(Expr::from(Value::from(now)))));
     let rows = database.read(&select).await?;
     let key = |row: &store::Row| {
         let algorithm = TokenAlgorithm::from_word(row.text(1)?);
@@ -37,6 +37,7 @@ pub(crate) async fn list(database: &Database, now: Timestamp) -> Result<Vec<KeyR
             public: row.text(2)?.to_owned(),
             private: row.text(3)?.to_owned(),
             created_at: row.timestamp(4)?,
+            retired_at: row.maybe_timestamp(5)?,
         })
     };
     rows.iter().map(key).collect()
