@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(biscuit(&["__Host-insula=abc"]), Ok("abc".into()));
         assert_eq!(biscuit(&["a=b; __Host-insula=abc;c=d"]), Ok("abc".into()));
         assert_eq!(biscuit(&["a=b", "__Host-insula=a=b"]), Ok("a=b".into()));
-        let many: String = (0..100).map(|number| format!("c{number}=v; ")).collect();
+        let many = "another=value; ".repeat(100);
         assert_eq!(biscuit(&[&format!("{many}__Host-insula=abc")]), Ok("abc".into()));
         for none in
             ["", ";;", "__Host-insula", "__Host-insula=", "__host-insula=a", "x__Host-insula=a", "__Host-insula2=a"]

@@ -6,7 +6,7 @@ use insula_tests::{Backend, Client, World, on_all_databases};
 use serde_json::{Value as Json, json};
 use store::Value;
 
-use crate::{BELIEVED, ago, log_in, refresh, rows, set, text};
+use crate::stage::{BELIEVED, ago, log_in, refresh, rows, set, text};
 
 on_all_databases!(
     a_pair_for_a_token,

@@ -5,7 +5,7 @@ use kernel::Tenant;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::{ago, log_in, refresh, rows, set, text};
+use crate::stage::{ago, log_in, refresh, rows, set, text};
 
 on_all_databases!(a_cookie_reads_assets, a_cookie_ends_with_its_session, an_outside_service_calls, webhooks_end);
 

@@ -4,7 +4,7 @@ use insula_tests::{Answer, Backend, Client, World, on_all_databases};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::{ago, log_in, rows, set, text};
+use crate::stage::{ago, log_in, rows, set, text};
 
 on_all_databases!(one_sees_and_ends_ones_own, what_is_listed, logging_out_has_a_scope);
 

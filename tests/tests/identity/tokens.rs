@@ -11,7 +11,7 @@ use insula_tests::{Backend, Client, World, on_all_databases};
 use kernel::seal::Place;
 use serde_json::{Value as Json, json};
 
-use crate::{ago, log_in, rows, set, text};
+use crate::stage::{ago, log_in, rows, set, text};
 
 on_all_databases!(keys_give_way, both_algorithms, webhooks_keep_their_key);
 
@@ -141,7 +141,7 @@ async fn others_verify_tokens() {
     }
 }
 
-/// PyJWT in an environment of its own, below the target folder.
+/// Python's `PyJWT` in an environment of its own, below the target folder.
 struct PyJwt {
     program: std::path::PathBuf,
 }

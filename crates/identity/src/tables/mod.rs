@@ -1,8 +1,10 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod anonymous;
 pub(crate) mod groups;
 pub(crate) mod keys;
 mod migrations;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
 pub(crate) mod webhook_tokens;
