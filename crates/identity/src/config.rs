@@ -84,6 +84,20 @@ pub enum TokenAlgorithm {
     Es256,
 }
 
+impl TokenAlgorithm {
+    /// The word for it, in the configuration, in the database and in tokens.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::EdDsa, Self::Es256].into_iter().find(|algorithm| algorithm.word() == word)
+    }
+}
+
 impl IdentityConfig {
     /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
     pub fn check(&self, _folder: Option<&std::path::Path>) -> Result<(), (String, String)> {
@@ -99,6 +113,10 @@ impl IdentityConfig {
         }
         if !(10..=16).contains(&self.bcrypt_cost) {
             return Err(("bcrypt_cost".to_owned(), "write a number from 10 to 16".to_owned()));
+        }
+        if self.signing_key_lifetime.0 < std::time::Duration::from_mins(1) {
+            let mistake = "keys that live for less than a minute are made faster than others learn of them";
+            return Err(("signing_key_lifetime".to_owned(), mistake.to_owned()));
         }
         Ok(())
     }

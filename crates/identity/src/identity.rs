@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
     TenantId,
     reload::{Commit, Reload},
 };
@@ -125,10 +125,14 @@ impl Identity {
         tenant.require_active()?;
         let verified = match known {
             Some(verified) => verified,
-            None => self.tokens.verify(&tenant, token, hash).await?,
+            None => self.tokens.verify(&tenant, &*self.settings.of(&tenant).await?, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, now).await?;
-        Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
+        let principal = match verified.door {
+            door if door != presented.door => return Err(tokens::invalid()),
+            Door::Api | Door::Assets => Arc::clone(&self.sessions.enter(&tenant, &verified, now).await?.principal),
+            Door::Webhooks => self.enter_by_webhook(&tenant, &verified, now).await?,
+        };
+        Ok(Authenticated { tenant, principal })
     }
 }
 

@@ -32,17 +32,20 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_out;
+mod signing_key;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
+mod webhook_tokens;
+mod whereabouts;
 
 pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
 pub use network::Network;
-pub use routes::routes;
+pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};
 

@@ -7,6 +7,7 @@ mod migrations;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
+pub(crate) mod webhook_tokens;
 
 pub use migrations::{MIGRATIONS, SEALED};
 
