@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
-    TenantId,
+    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, RuleCheck, Secret, Tenant,
+    TenantDirectory, TenantId,
     reload::{Commit, Reload},
 };
 use store::Tenants;
@@ -50,13 +50,20 @@ pub struct Identity {
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
     pub(crate) backoff: Backoff,
+    pub(crate) rules: Arc<dyn RuleCheck>,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
 }
 
 impl Identity {
-    /// Identity over the tenants of an installation. It touches no database until it is asked.
-    pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
+    /// Identity over the tenants of an installation. It touches no database until it is asked. `rules` knows the grammar
+    /// of groups' rules.
+    pub fn new(
+        tenants: Arc<Tenants>,
+        config: IdentityConfig,
+        bootstrap: Bootstrap,
+        rules: Arc<dyn RuleCheck>,
+    ) -> Arc<Self> {
         let config = Arc::new(config);
         let settings = Arc::new(Settings::new(Arc::clone(&config)));
         Arc::new(Self {
@@ -65,6 +72,7 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
+            rules,
             bootstrap,
             settings,
             config,

@@ -30,12 +30,13 @@ mod turnstile;
 mod user;
 mod users;
 
+pub use admin::{Actor, UserChange, generated_password};
 pub use config::{IdentityConfig, Registration, TokenAlgorithm};
-pub use groups::GroupChange;
+pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
 pub use routes::routes;
 pub use tables::{MIGRATIONS, SEALED};
-pub use user::{NewUser, User, UserStatus};
+pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

@@ -1,10 +1,12 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod keys;
 mod migrations;
 pub(crate) mod sessions;
 pub(crate) mod users;
+mod window;
 
 pub use migrations::{MIGRATIONS, SEALED};
 
