@@ -8,6 +8,7 @@ use kernel::{
     reload::{Commit, Reload},
 };
 use store::Tenants;
+use uuid::Uuid;
 
 use crate::{
     IdentityConfig,
@@ -53,6 +54,8 @@ pub struct Identity {
     pub(crate) rules: Arc<dyn RuleCheck>,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    /// Sessions that are being renewed at this moment.
+    pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
@@ -72,6 +75,7 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
+            refreshing: Turnstile::new(),
             rules,
             bootstrap,
             settings,
@@ -105,7 +109,8 @@ impl Identity {
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
-        let known = self.tokens.known(&hash, kernel::time::now());
+        let now = kernel::time::now();
+        let known = self.tokens.known(&hash, now);
         let claimed = match &known {
             Some(verified) => verified.tenant,
             None => tokens::claimed_tenant(token)?,
@@ -122,7 +127,7 @@ impl Identity {
             Some(verified) => verified,
             None => self.tokens.verify(&tenant, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, &hash).await?;
+        let session = self.sessions.enter(&tenant, &verified, now).await?;
         Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
     }
 }
