@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use kernel::{Error, Group, Reason, Result, ability};
-use store::{OpenTenant, Value};
+use store::{
+    OpenTenant, Value,
+    paging::{Found, KeyKind, Page, Sort},
+};
 
 use crate::{
     Actor, Identity,
-    admin::{
-        page::{Found, KeyKind, Page, Sort},
-        users::spare_an_administrator,
-    },
+    admin::users::spare_an_administrator,
     tables::{
         groups::{self, GroupLookup, Values},
         users,
@@ -126,7 +126,7 @@ impl Identity {
     pub async fn add_group(&self, open: &OpenTenant, actor: &Actor, change: GroupChange) -> Result<GroupRecord> {
         let (name, fields) = (change.name.clone(), change.fields());
         let outcome = self.try_add_group(open, actor, change).await;
-        actor.audit(open, "group-create", if fits(&name) { &name } else { "" }, &fields, &outcome);
+        actor.audit(&open.tenant, "group-create", if fits(&name) { &name } else { "" }, &fields, &outcome);
         outcome
     }
 
@@ -171,7 +171,7 @@ impl Identity {
     ) -> Result<GroupRecord> {
         let fields = change.fields();
         let outcome = self.try_change_group(open, actor, group, change).await;
-        actor.audit(open, "group-change", if fits(group) { group } else { "" }, &fields, &outcome);
+        actor.audit(&open.tenant, "group-change", if fits(group) { group } else { "" }, &fields, &outcome);
         outcome
     }
 
@@ -224,7 +224,7 @@ impl Identity {
     /// to whoever registers, or is `anonymous`.
     pub async fn remove_group(&self, open: &OpenTenant, actor: &Actor, group: &str) -> Result<()> {
         let outcome = self.try_remove_group(open, actor, group).await;
-        actor.audit(open, "group-delete", if fits(group) { group } else { "" }, &[], &outcome);
+        actor.audit(&open.tenant, "group-delete", if fits(group) { group } else { "" }, &[], &outcome);
         outcome
     }
 

@@ -134,7 +134,7 @@ fn username_taken() -> Error {
     Error::plain(Reason::UsernameTaken).at("username")
 }
 
-fn email_taken() -> Error {
+pub(crate) fn email_taken() -> Error {
     Error::plain(Reason::EmailTaken).at("email")
 }
 

@@ -3,10 +3,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use kernel::{
-    Credential, Error, Group, Principal, Reason, Result, WriteContext,
+    Credential, Error, Group, Principal, Reason, Result, Tenant, WriteContext,
     ability::{self, Ability},
 };
-use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::entry::Visitor;
@@ -88,7 +87,7 @@ impl Actor {
     /// Writes down what was done or refused: who, whom or what, and which fields; never a value.
     pub(crate) fn audit<T>(
         &self,
-        open: &OpenTenant,
+        tenant: &Tenant,
         action: &'static str,
         of: &str,
         fields: &[&'static str],
@@ -96,7 +95,7 @@ impl Actor {
     ) {
         tracing::info!(
             target: "audit", action, outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
-            tenant = open.tenant.name, user = self.context.user, of, fields = fields.join(","),
+            tenant = tenant.name, user = self.context.user, of, fields = fields.join(","),
             client = self.client.map(tracing::field::display), request_id = self.context.request.map(tracing::field::display),
         );
     }

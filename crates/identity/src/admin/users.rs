@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use kernel::{Error, Reason, Result, Secret, time::Timestamp};
-use store::{OpenTenant, Value};
+use store::{
+    OpenTenant, Value,
+    paging::{Found, KeyKind, Page, Sort},
+};
 use uuid::Uuid;
 
-use super::page::{Found, KeyKind, Page, Sort};
 use crate::{
     Actor, Identity, NewUser, User, UserRecord, UserStatus, fitness,
     tables::{
@@ -116,7 +118,7 @@ impl Identity {
         let username = new.username.clone();
         let outcome = self.try_add(open, actor, new, more).await;
         let named = fitness::check_username(&username).is_ok();
-        actor.audit(open, "user-create", if named { &username } else { "" }, &[], &outcome);
+        actor.audit(&open.tenant, "user-create", if named { &username } else { "" }, &[], &outcome);
         outcome
     }
 
@@ -153,7 +155,7 @@ impl Identity {
     /// `last_administrator`, and `conflict` where it would suspend the actor; 422; 400 `field_invalid`; 503 `busy`.
     pub async fn change_user(&self, open: &OpenTenant, actor: &Actor, user: Uuid, change: UserChange) -> Result<()> {
         let outcome = self.try_change(open, actor, user, &change).await;
-        actor.audit(open, "user-change", &user.to_string(), &change.fields(), &outcome);
+        actor.audit(&open.tenant, "user-change", &user.to_string(), &change.fields(), &outcome);
         outcome
     }
 
@@ -211,7 +213,7 @@ impl Identity {
     /// Errors: 404; 403 where the user is beyond the actor; 409 `last_administrator`, and `conflict` for the actor.
     pub async fn remove_user(&self, open: &OpenTenant, actor: &Actor, user: Uuid) -> Result<()> {
         let outcome = self.try_remove(open, actor, user).await;
-        actor.audit(open, "user-delete", &user.to_string(), &[], &outcome);
+        actor.audit(&open.tenant, "user-delete", &user.to_string(), &[], &outcome);
         outcome
     }
 

@@ -2,15 +2,15 @@
 
 use kernel::time::Timestamp;
 use sea_query::{Expr, ExprTrait, Func, JoinType, LikeExpr, Query, SelectStatement};
-use store::{Database, Ddl, Result, Row};
+use store::{
+    Database, Ddl, Result, Row,
+    paging::{self, Found, Page, Sort},
+};
 
-use super::{column, groups::GROUPS, of, sessions::SESSIONS, users, users::USERS, window};
+use super::{column, groups::GROUPS, of, sessions::SESSIONS, users, users::USERS};
 use crate::{
     Profile, UserRecord, UserStatus,
-    admin::{
-        page::{Found, Page, Sort},
-        users::{UserFilter, UserSort},
-    },
+    admin::users::{UserFilter, UserSort},
     tables::users::Lookup,
 };
 
@@ -85,13 +85,13 @@ pub(crate) async fn page(
     let key = sort_key(database, page.sort);
     select.expr(key.clone());
     filtered(&mut select, filter);
-    window::apply(&mut select, page, &key, &Expr::col(of(USERS, "number")));
+    paging::apply(&mut select, page, &key, &Expr::col(of(USERS, "number")));
     let position = WIDTH + if profile { PROFILE.len() } else { 0 };
     let rows = database.read(&select).await?;
     let rows = rows.iter().map(|row| {
         let record = from_row(row, profile)?;
         let number = record.user.number;
-        Ok((record, window::key(row, position, page.sort.kind())?, number))
+        Ok((record, paging::key(row, position, page.sort.kind())?, number))
     });
     Ok(page.found(rows.collect::<Result<_>>()?))
 }
@@ -112,19 +112,19 @@ fn sort_key(database: &Database, sort: UserSort) -> Expr {
     match sort {
         UserSort::Number => column("number"),
         UserSort::CreatedAt => column("created_at"),
-        UserSort::Username => window::by_code_points(database, column("username_key")),
+        UserSort::Username => paging::by_code_points(database, column("username_key")),
         // Where NULL comes is for each database to say, so it is none.
         UserSort::Email => {
-            window::by_code_points(database, Func::coalesce([column("email_key"), Expr::val("")]).into())
+            paging::by_code_points(database, Func::coalesce([column("email_key"), Expr::val("")]).into())
         }
-        UserSort::Name => window::by_code_points(database, Func::lower(column("name")).into()),
+        UserSort::Name => paging::by_code_points(database, Func::lower(column("name")).into()),
     }
 }
 
 fn filtered(select: &mut SelectStatement, filter: &UserFilter) {
     let column = |name| Expr::col(of(USERS, name));
     if let Some(text) = &filter.text {
-        let like = || LikeExpr::new(window::containing(&text.to_lowercase())).escape('\\');
+        let like = || LikeExpr::new(paging::containing(&text.to_lowercase())).escape('\\');
         let name = Expr::from(Func::lower(column("name"))).like(like());
         select.and_where(column("username_key").like(like()).or(column("email_key").like(like())).or(name));
     }

@@ -3,14 +3,13 @@
 use kernel::Group;
 use sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr, Order, Query, SelectStatement};
 use serde::de::DeserializeOwned;
-use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
-
-use super::{column, insert, of, window};
-use crate::{
-    GroupRecord,
-    admin::page::{Found, Page, Sort},
-    groups::GroupSort,
+use store::{
+    Database, Ddl, Error, Result, Row, Transaction, Value,
+    paging::{self, Found, Page, Sort},
 };
+
+use super::{column, insert, of};
+use crate::{GroupRecord, groups::GroupSort};
 
 pub(crate) const GROUPS: &str = "_groups";
 
@@ -126,19 +125,19 @@ pub(crate) async fn page(
     select.column(of(GROUPS, "description"));
     let key = match page.sort {
         GroupSort::Power => column("power"),
-        GroupSort::Name => window::by_code_points(database, column("name")),
+        GroupSort::Name => paging::by_code_points(database, column("name")),
     };
     select.expr(key.clone());
     if let Some(text) = text {
-        let like = || LikeExpr::new(window::containing(&text.to_lowercase())).escape('\\');
+        let like = || LikeExpr::new(paging::containing(&text.to_lowercase())).escape('\\');
         select.and_where(column("name").like(like()).or(Expr::from(Func::lower(column("description"))).like(like())));
     }
-    window::apply(&mut select, page, &key, &column("id"));
+    paging::apply(&mut select, page, &key, &column("id"));
     let rows = database.read(&select).await?;
     let rows = rows.iter().map(|row| {
         let record = record_from_row(row)?;
         let id = record.group.id;
-        Ok((record, window::key(row, WIDTH + 1, page.sort.kind())?, id))
+        Ok((record, paging::key(row, WIDTH + 1, page.sort.kind())?, id))
     });
     Ok(page.found(rows.collect::<Result<_>>()?))
 }

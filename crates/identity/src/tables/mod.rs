@@ -6,7 +6,6 @@ pub(crate) mod keys;
 mod migrations;
 pub(crate) mod sessions;
 pub(crate) mod users;
-mod window;
 
 pub use migrations::{MIGRATIONS, SEALED};
 

@@ -1,5 +1,7 @@
 //! `_users`, and `_counters` from which they get their numbers.
 
+use std::collections::HashSet;
+
 use kernel::{WriteContext, time::Timestamp};
 use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement};
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
@@ -99,6 +101,23 @@ pub(super) fn is(lookup: &Lookup) -> Expr {
     }
 }
 
+/// Which of some names and addresses, in lower case, are taken.
+pub(crate) async fn known(
+    database: &Database,
+    names: Vec<String>,
+    addresses: Vec<String>,
+) -> Result<(HashSet<String>, HashSet<String>)> {
+    let mut select = Query::select();
+    select.columns(["username_key", "email_key"].map(Alias::new)).from(database.ddl().table(USERS));
+    select.and_where(column("username_key").is_in(names).or(column("email_key").is_in(addresses)));
+    let (mut names, mut addresses) = (HashSet::new(), HashSet::new());
+    for row in database.read(&select).await? {
+        names.insert(row.text(0)?.to_owned());
+        addresses.extend(row.maybe_text(1)?.map(str::to_owned));
+    }
+    Ok((names, addresses))
+}
+
 /// Users by number, beginning behind one.
 pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<Vec<User>> {
     let mut select = select(&database.ddl());
@@ -168,12 +187,13 @@ pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid)
     }))
 }
 
-/// Makes whoever changes users or groups in a way that matters to others wait for one another, until the end of the
-/// transaction. To be called before anything is read: what is read afterwards is what the others left.
+/// Makes those wait for one another who might leave the tenant without an administrator, until the end of the
+/// transaction: it locks the groups that may do everything. To be called before anything else is locked or read.
 pub(crate) async fn take_turns(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<()> {
-    let mut select = Query::select();
-    select.column(Alias::new("value")).from(ddl.table(COUNTERS)).and_where(column("name").eq("users"));
-    transaction.rows(&select.lock_exclusive().take()).await.map(drop)
+    let mut groups = Query::select();
+    groups.column(Alias::new("id")).from(ddl.table(GROUPS)).and_where(column("power").gte(100_i64));
+    groups.order_by(Alias::new("id"), Order::Asc).lock_exclusive();
+    transaction.rows(&groups).await.map(drop)
 }
 
 /// How many active users may do everything.

@@ -2,6 +2,7 @@
 
 mod groups;
 mod paging;
+mod tenants;
 mod users;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::Identity;
 
 /// The routes of this part.
 pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
-    OpenApiRouter::new().merge(users::routes()).merge(groups::routes())
+    OpenApiRouter::new().merge(users::routes()).merge(groups::routes()).merge(tenants::routes())
 }
 
 /// A field that may be null, told apart from one that is absent.

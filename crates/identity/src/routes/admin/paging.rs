@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use kernel::{Error, Reason, Result, time::Timestamp};
 
-use crate::admin::page::{Key, KeyKind, Page, Sort};
+use store::paging::{Key, KeyKind, Page, Sort};
 
 const DEFAULT_LIMIT: u64 = 50;
 const MOST: u64 = 200;
@@ -102,11 +102,9 @@ fn invalid(field: &'static str, message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::{cursor, flag, moment, page, text, word};
-    use crate::admin::{
-        page::{Key, Page},
-        users::UserSort,
-    };
+    use crate::admin::users::UserSort;
     use proptest::prelude::*;
+    use store::paging::{Key, Page};
 
     fn field<T>(result: kernel::Result<T>) -> String {
         result.err().unwrap().field.unwrap()
