@@ -9,8 +9,10 @@ use uuid::Uuid;
 use crate::{
     Identity, User, UserStatus,
     refresh_token::RefreshToken,
+    second_factor,
     sessions::{Lifetimes, after},
     tables::{
+        second_factors,
         sessions::{self, Fresh},
         users::{self, Locked},
     },
@@ -94,7 +96,7 @@ impl Identity {
     /// Begins a session for a user who proved who they are. `still` is asked with the user's row locked: whether what was
     /// proved holds at that moment. An inactive user is refused like a wrong secret.
     ///
-    /// Errors: 401 `credentials_invalid`; 503.
+    /// Errors: 401 `credentials_invalid`, `second_factor_required`; 503.
     pub(crate) async fn enter(
         &self,
         tenant: &Tenant,
@@ -112,13 +114,17 @@ impl Identity {
             Box::pin(async move {
                 match users::lock(transaction, &ddl, id).await? {
                     Some(locked) if locked.status == UserStatus::Active && still(&locked) => {
-                        sessions::add(transaction, &ddl, session).await
+                        if second_factors::is_in_force(transaction, &ddl, id).await? {
+                            return Ok(Err(locked));
+                        }
+                        sessions::add(transaction, &ddl, session).await.map(Ok)
                     }
                     _ => Err(refused().into()),
                 }
             })
         });
-        self.sessions.end(&added.await?);
+        let evicted = added.await?.map_err(|locked| second_factor::required(open, &user, method, &locked))?;
+        self.sessions.end(&evicted);
         Ok(Entered { user, tokens })
     }
 

@@ -11,9 +11,10 @@ use store::Tenants;
 use uuid::Uuid;
 
 use crate::{
-    IdentityConfig,
+    IdentityConfig, anonymous,
     backoff::Backoff,
     password::Hasher,
+    second_factor::Tries,
     sessions::Sessions,
     settings::Settings,
     tokens::{self, Tokens},
@@ -39,6 +40,8 @@ pub struct Bootstrap {
 pub(crate) enum Claim {
     Username(String),
     Email(String),
+    /// Oneself, who becomes somebody else.
+    User(Uuid),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -52,6 +55,8 @@ pub struct Identity {
     pub(crate) sessions: Sessions,
     pub(crate) backoff: Backoff,
     pub(crate) rules: Arc<dyn RuleCheck>,
+    pub(crate) tries: Tries,
+    pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
     /// Sessions that are being renewed at this moment.
@@ -74,6 +79,8 @@ impl Identity {
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
+            tries: Tries::new(),
+            anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
             refreshing: Turnstile::new(),
             rules,
@@ -100,6 +107,7 @@ impl Identity {
                 identity.sessions.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
+                    identity.sweep_anonymous().await;
                     swept = tokio::time::Instant::now();
                 }
             }

@@ -5,7 +5,7 @@ use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Actor, Identity, NewUser, User, UserChange, UserStatus, fitness,
+    Actor, Identity, NewUser, User, UserChange, UserStatus, fitness, hash,
     tables::{
         groups,
         users::{self, Fresh, Lookup},
@@ -60,19 +60,21 @@ impl Identity {
         if let Some(password) = &new.password {
             fitness::check_password(password, &new.username, new.email.as_deref())?;
         }
-        let group = match &new.group {
-            Some(name) => find_group(open, name).await?,
-            None => {
-                let settings = self.settings.of(&open.tenant).await?;
-                let name = &settings.default_group;
-                let missing = || Error::internal(format!("the default group {name:?} does not exist"));
-                groups::find(&open.system, name).await?.ok_or_else(missing)?
-            }
+        if let Some(imported) = &new.password_hash {
+            hash::check_imported(imported)?;
+        }
+        let group = if let Some(name) = &new.group {
+            find_group(open, name).await?
+        } else {
+            let settings = self.settings.of(&open.tenant).await?;
+            let name = &settings.default_group;
+            let missing = || Error::internal(format!("the default group {name:?} does not exist"));
+            groups::find(&open.system, name).await?.ok_or_else(missing)?
         };
         self.refuse_taken(open, &new).await?;
-        let password = match &new.password {
-            Some(password) => Some(self.hasher.hash(password).await?),
-            None => None,
+        let password = match (&new.password, &new.password_hash) {
+            (Some(password), _) => Some(self.hasher.hash(password).await?),
+            (None, imported) => imported.as_ref().map(|hash| hash.expose().to_owned()),
         };
         let fresh = Fresh {
             id: Uuid::now_v7(),
@@ -126,6 +128,9 @@ pub(crate) fn taken(error: store::Error) -> Error {
     match &error {
         store::Error::Unique(columns) if columns.iter().any(|name| name.contains("username_key")) => username_taken(),
         store::Error::Unique(columns) if columns.iter().any(|name| name.contains("email_key")) => email_taken(),
+        store::Error::Unique(columns) if columns.iter().any(|name| name.contains("login_string")) => {
+            Error::new(Reason::NameTaken, "Another user's card has this text").at("login_string")
+        }
         _ => error.into(),
     }
 }

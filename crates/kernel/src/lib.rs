@@ -20,7 +20,7 @@ pub mod tenant;
 pub mod time;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
-pub use error::{Error, Reason, Result};
+pub use error::{Error, Reason, Result, Ticket};
 pub use principal::{ApiKey, Credential, Group, KeyKind, Principal};
 pub use probe::Probe;
 pub use request::{Cause, ClientAddress, RequestId, WriteContext};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kernel::{Error, Group, Reason, Result, Secret};
+use kernel::{Error, Group, Reason, Result};
 use store::OpenTenant;
 use uuid::Uuid;
 

@@ -2,8 +2,9 @@
 
 mod actor;
 mod generated;
+mod import;
 mod tenants;
 pub(crate) mod users;
 
 pub(crate) use self::tenants::{FIRST, TenantChange};
-pub use self::{actor::Actor, generated::generated_password, users::UserChange};
+pub use self::{actor::Actor, generated::generated_password, import::Imported, users::UserChange};

@@ -10,11 +10,13 @@ use store::{
 use uuid::Uuid;
 
 use crate::{
-    Actor, Identity, NewUser, User, UserRecord, UserStatus, fitness,
+    Actor, Identity, NewUser, User, UserRecord, UserStatus,
+    desk::{card_hash, check_card, check_pin, pin_hash},
+    fitness,
     tables::{
         directory,
         groups::{self, GroupLookup},
-        sessions,
+        second_factors, sessions,
         users::{self, Lookup},
     },
     users::{find_group, finished, no_user, taken},
@@ -37,6 +39,12 @@ pub struct UserChange {
     pub password: Option<Secret>,
     /// Whether the address proved to be the user's own.
     pub email_verified: Option<bool>,
+    /// The PIN, or none from now on.
+    pub pin: Option<Option<Secret>>,
+    /// The text of the card or badge, or none from now on.
+    pub login_string: Option<Option<Secret>>,
+    /// Whether the second factor goes, for whoever has lost it.
+    pub reset_second_factor: bool,
 }
 
 /// Which users a list has.
@@ -85,6 +93,7 @@ struct Checked {
     group: Option<i64>,
     status: Option<UserStatus>,
     ends_sessions: bool,
+    resets_second_factor: bool,
 }
 
 impl Identity {
@@ -167,7 +176,7 @@ impl Identity {
             return Err(Error::new(Reason::Conflict, "You cannot suspend yourself").at("status"));
         }
         let checked = Arc::new(self.check(open, &known, change).await?);
-        if checked.values.is_empty() {
+        if checked.values.is_empty() && !checked.resets_second_factor {
             return Ok(());
         }
         let (ddl, actor, work) = (open.system.ddl(), Arc::new(actor.clone()), Arc::clone(&checked));
@@ -191,6 +200,9 @@ impl Identity {
                     actor.require_reach(group, &free).map_err(|error| error.at("group"))?;
                 }
                 users::set(transaction, &ddl, id, work.values.clone()).await?;
+                if work.resets_second_factor {
+                    second_factors::remove(transaction, &ddl, id).await?;
+                }
                 let demoted = group.as_ref().is_some_and(|group| group.power < 100);
                 let suspended = work.status == Some(UserStatus::Suspended);
                 if is_administrator(&before) && (demoted || suspended) {
@@ -253,6 +265,7 @@ impl Identity {
             group: None,
             status: change.status,
             ends_sessions: change.password.is_some() || change.status == Some(UserStatus::Suspended),
+            resets_second_factor: change.reset_second_factor,
         };
         if let Some(username) = &change.username {
             fitness::check_username(username)?;
@@ -296,6 +309,15 @@ impl Identity {
             fitness::check_password(password, change.username.as_deref().unwrap_or(&known.username), email)?;
             values.push(("password", Value::from(self.hasher.hash(password).await?)));
         }
+        if let Some(pin) = &change.pin {
+            pin.as_ref().map(check_pin).transpose()?;
+            let hash = pin.as_ref().map(|pin| pin_hash(&open.key, known.id, pin));
+            values.push(("pin_code", Value::from(hash)));
+        }
+        if let Some(text) = &change.login_string {
+            text.as_ref().map(check_card).transpose()?;
+            values.push(("login_string", Value::from(text.as_ref().map(|text| card_hash(&open.key, text)))));
+        }
         checked.values = values;
         Ok(checked)
     }
@@ -312,6 +334,9 @@ impl UserChange {
             ("status", self.status.is_some()),
             ("password", self.password.is_some()),
             ("email_verified", self.email_verified.is_some()),
+            ("pin", self.pin.is_some()),
+            ("login_string", self.login_string.is_some()),
+            ("second_factor", self.reset_second_factor),
         ];
         all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()
     }

@@ -19,9 +19,6 @@ const PROFILE: [&str; 7] = ["phone", "last", "avatar", "github", "instagram", "b
 
 fn select(ddl: &Ddl, profile: bool) -> SelectStatement {
     let mut select = users::select(ddl);
-    for secret in ["pin_code", "login_string"] {
-        select.expr(Expr::col(of(USERS, secret)).is_not_null());
-    }
     let mut factor = Query::select();
     factor.expr(Expr::val(1)).from(ddl.table("_second_factors")).and_where(column("confirmed_at").is_not_null());
     factor.and_where(Expr::col(of("_second_factors", "user_id")).equals(of(USERS, "id")));
@@ -39,11 +36,11 @@ fn select(ddl: &Ddl, profile: bool) -> SelectStatement {
 }
 
 /// Columns of a [`UserRecord`] without the profile.
-const WIDTH: usize = users::WIDTH + 4;
+const WIDTH: usize = users::WIDTH + 2;
 
 fn from_row(row: &Row, profile: bool) -> Result<UserRecord> {
     let stored = users::from_row(row)?;
-    let [pin, card, factor, seen] = std::array::from_fn(|offset| users::WIDTH + offset);
+    let [factor, seen] = std::array::from_fn(|offset| users::WIDTH + offset);
     let text = |offset: usize| -> Result<_> { Ok(row.maybe_text(WIDTH + offset)?.map(str::to_owned)) };
     let profile = profile.then(|| -> Result<_> {
         Ok(Profile {
@@ -59,8 +56,8 @@ fn from_row(row: &Row, profile: bool) -> Result<UserRecord> {
     Ok(UserRecord {
         user: stored.user,
         has_password: stored.password.is_some(),
-        has_pin: row.flag(pin)?,
-        has_card: row.flag(card)?,
+        has_pin: stored.pin.is_some(),
+        has_card: stored.login_string.is_some(),
         second_factor: row.flag(factor)?,
         last_seen: row.maybe_timestamp(seen)?,
         profile: profile.transpose()?,

@@ -1,9 +1,11 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod anonymous;
 pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod keys;
 mod migrations;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
 

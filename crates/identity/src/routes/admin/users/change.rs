@@ -35,12 +35,38 @@ pub(super) struct ChangeUser {
     /// Another password, which ends all sessions.
     #[schema(value_type = Option<String>)]
     password: Option<Secret>,
+    /// A PIN of 4 to 12 digits; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pin: Option<Option<Secret>>,
+    /// The text of a card or badge, 8 to 128 characters; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    login_string: Option<Option<Secret>>,
+    /// Null removes it, for whoever has lost it. Only the user can set one.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<()>)]
+    second_factor: Option<Option<Never>>,
 }
+
+/// Nothing can be read into it but null around it.
+#[derive(Deserialize)]
+enum Never {}
 
 impl From<ChangeUser> for UserChange {
     fn from(body: ChangeUser) -> Self {
-        let ChangeUser { username, email, email_verified, name, group, status, password } = body;
-        Self { username, email, name, group, status: status.map(Into::into), password, email_verified }
+        Self {
+            username: body.username,
+            email: body.email,
+            name: body.name,
+            group: body.group,
+            status: body.status.map(Into::into),
+            password: body.password,
+            email_verified: body.email_verified,
+            pin: body.pin,
+            login_string: body.login_string,
+            reset_second_factor: body.second_factor.is_some(),
+        }
     }
 }
 

@@ -35,6 +35,12 @@ pub(super) struct CreateUser {
     /// The group's name; that of whoever registers where absent.
     #[schema(example = "users")]
     group: Option<String>,
+    /// A PIN of 4 to 12 digits, for log-ins from the networks of `whitelisted_pin_ips`.
+    #[schema(value_type = Option<String>)]
+    pin: Option<Secret>,
+    /// The text of a card or badge, 8 to 128 characters, for log-ins from the networks of `whitelisted_string_ips`.
+    #[schema(value_type = Option<String>)]
+    login_string: Option<Secret>,
     /// Whether the user may log in; `active` where absent.
     status: Option<Status>,
 }
@@ -71,10 +77,13 @@ pub(super) async fn create_user(
         name: body.name,
         password: made.clone().or(body.password),
         group: body.group,
+        ..NewUser::default()
     };
     let more = UserChange {
         status: body.status.map(Into::into),
         email_verified: body.email_verified.then_some(true),
+        pin: body.pin.map(Some),
+        login_string: body.login_string.map(Some),
         ..UserChange::default()
     };
     let open = identity.tenants.open(caller.tenant()).await?;
