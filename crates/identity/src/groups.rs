@@ -93,6 +93,20 @@ impl Identity {
         Ok(groups::list(&open.system).await?)
     }
 
+    /// All groups with what they are for, the weakest first.
+    pub async fn group_records(&self, open: &OpenTenant) -> Result<Vec<GroupRecord>> {
+        let mut page = Page { sort: GroupSort::Power, descending: false, after: None, limit: 1_000 };
+        let mut records = Vec::new();
+        loop {
+            let found = groups::page(&open.system, None, &page).await?;
+            records.extend(found.rows);
+            match found.next {
+                Some(last) => page.after = Some(last),
+                None => return Ok(records),
+            }
+        }
+    }
+
     /// One page of groups, of those with a text in their names or descriptions where one is given.
     pub(crate) async fn group_page(
         &self,

@@ -38,7 +38,7 @@ mod turnstile;
 mod user;
 mod users;
 
-pub use admin::{Actor, Imported, UserChange, generated_password};
+pub use admin::{Actor, Imported, UserChange, UserFilter, UserSort, generated_password};
 pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};

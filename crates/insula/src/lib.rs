@@ -18,6 +18,7 @@ mod ready;
 mod server;
 mod setup_token;
 mod transfer;
+mod user_rows;
 
 pub use config::Config;
 pub use failure::{Failure, Result};

@@ -107,7 +107,7 @@ impl From<&Key> for Value {
 /// Text in the order of code points, as the other databases have it.
 pub fn by_code_points(database: &Database, text: Expr) -> Expr {
     match database.dialect() {
-        Dialect::Postgres => Expr::cust_with_expr("? COLLATE \"C\"", text),
+        Dialect::Postgres => Expr::cust_with_expr("$1 COLLATE \"C\"", text),
         _ => text,
     }
 }

@@ -33,7 +33,10 @@ async fn groups_are_made_shown_changed_and_removed(backend: Backend) {
     assert_eq!((by_id.status, &by_id.body["group"]), (200, &made.body["group"]));
     let bare = admin.post("/admin/groups", &json!({"name": "bare", "power": 2})).await.body["group"].clone();
     assert_eq!((&bare["basic_rules"], &bare["max_limit"]), (&json!([]), &Json::Null));
-    assert_eq!((&bare["allow_batch_operations"], &bare["user_settings_access"]), (&json!(false), &json!("read-write-own")));
+    assert_eq!(
+        (&bare["allow_batch_operations"], &bare["user_settings_access"]),
+        (&json!(false), &json!("read-write-own"))
+    );
 
     let change = json!({"power": 51, "max_limit": null, "session_timeout_minutes": null, "basic_rules": []});
     let changed = patch(&admin, "/admin/groups/editors", &change).await.body["group"].clone();
@@ -116,8 +119,11 @@ async fn what_others_rely_on_stays(backend: Backend) {
 async fn nobody_makes_a_group_beyond_the_own_power(backend: Backend) {
     let world = World::new(backend).await;
     let admin = world.user("root", "administrators").await;
-    let change = GroupChange { name: "moderators".into(), abilities: Some(vec!["groups.manage".into(), "users.manage".into()]),
-        ..GroupChange::default() };
+    let change = GroupChange {
+        name: "moderators".into(),
+        abilities: Some(vec!["groups.manage".into(), "users.manage".into()]),
+        ..GroupChange::default()
+    };
     world.change_group(change).await;
     let moderator = world.user("mod", "moderators").await;
     for (new, reason) in [

@@ -79,7 +79,10 @@ async fn only_the_first_tenant_rules_the_others(backend: Backend) {
     for client in [&theirs, &moderator] {
         for path in ["/admin/tenants".to_owned(), first.clone(), format!("/admin/tenants/{}", other.name)] {
             assert_eq!(client.get(&path).await.refusal(), (403, "ability_missing"), "{path}");
-            assert_eq!(patch(client, &path, &json!({"status": "active"})).await.status, if path.ends_with("tenants") { 405 } else { 403 });
+            assert_eq!(
+                patch(client, &path, &json!({"status": "active"})).await.status,
+                if path.ends_with("tenants") { 405 } else { 403 }
+            );
         }
         let new = json!({"name": "mine", "admin": {"username": "me"}});
         assert_eq!(client.post("/admin/tenants", &new).await.refusal(), (403, "ability_missing"));

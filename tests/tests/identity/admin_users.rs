@@ -29,7 +29,10 @@ async fn users_are_made_shown_changed_and_removed(backend: Backend) {
     let (jane, password) = (&made.body["user"], made.body["password"].as_str().unwrap());
     assert_eq!((jane["id"].as_i64(), &jane["role"], &jane["power"]), (Some(2), &json!("publishers"), &json!(40)));
     assert!(jane["email_verified_at"].is_string() && jane["has_password"] == true && jane["last_seen"].is_null());
-    assert_eq!((&jane["has_pin"], &jane["has_card"], &jane["second_factor"]), (&json!(false), &json!(false), &json!(false)));
+    assert_eq!(
+        (&jane["has_pin"], &jane["has_card"], &jane["second_factor"]),
+        (&json!(false), &json!(false), &json!(false))
+    );
     let session = world.at(&world.tenant).log_in("jane", password).await;
 
     let by_number = admin.get("/admin/users/2").await;
@@ -42,10 +45,13 @@ async fn users_are_made_shown_changed_and_removed(backend: Backend) {
     // Another address is unconfirmed, unless it is the same in other letters.
     let same = patch(&admin, "/admin/users/2", &json!({"email": "jane@example.COM"})).await;
     assert!(same.body["user"]["email_verified_at"].is_string(), "{}", same.text);
-    let change = json!({"email": "j@example.com", "username": "jd", "name": "J", "group": "users"});
+    let change = json!({"email": "j@example.com", "username": "jdoe", "name": "J", "group": "users"});
     let changed = patch(&admin, "/admin/users/2", &change).await;
     let user = &changed.body["user"];
-    assert_eq!((&user["email"], &user["username"], &user["role"]), (&json!("j@example.com"), &json!("jd"), &json!("users")));
+    assert_eq!(
+        (&user["email"], &user["username"], &user["role"]),
+        (&json!("j@example.com"), &json!("jdoe"), &json!("users"))
+    );
     assert!(user["email_verified_at"].is_null(), "{}", changed.text);
     assert_eq!(session.get("/auth/status").await.body["user"]["role"], "users", "at once");
     let verified = patch(&admin, "/admin/users/2", &json!({"email_verified": true})).await;
@@ -58,7 +64,7 @@ async fn users_are_made_shown_changed_and_removed(backend: Backend) {
     let another = json!({"password": "battery staple horse"});
     assert_eq!(patch(&admin, "/admin/users/2", &another).await.status, 200);
     assert_eq!(session.get("/auth/status").await.status, 401, "another password ends the sessions");
-    let session = world.at(&world.tenant).log_in("jd", "battery staple horse").await;
+    let session = world.at(&world.tenant).log_in("jdoe", "battery staple horse").await;
     assert_eq!(delete(&admin, "/admin/users/2").await.status, 204);
     assert_eq!(session.get("/auth/status").await.status, 401);
     assert_eq!(delete(&admin, "/admin/users/2").await.refusal(), (404, "not_found"));
@@ -66,8 +72,11 @@ async fn users_are_made_shown_changed_and_removed(backend: Backend) {
     assert_eq!(make(&admin, "john", "users").await["id"], 3, "a number is given once");
 
     // Who did it is written down.
-    let rules = GroupChange { name: "administrators".into(), basic_rules: Some(vec!["*:rwa".into(), "_users:r".into()]),
-        ..GroupChange::default() };
+    let rules = GroupChange {
+        name: "administrators".into(),
+        basic_rules: Some(vec!["*:rwa".into(), "_users:r".into()]),
+        ..GroupChange::default()
+    };
     world.change_group(rules).await;
     patch(&admin, "/admin/users/3", &json!({"name": "Johnny"})).await;
     let query = json!({"action": "select", "table": "_users", "columns": ["created_by", "last_modified_by"],
@@ -199,7 +208,10 @@ async fn what_is_wrong_is_named(backend: Backend) {
     patch(&admin, "/admin/users/3", &json!({"email": "mail@example.com"})).await;
     let dup = json!({"username": "unused", "email": "MAIL@example.com"});
     assert_eq!(admin.post("/admin/users", &dup).await.refusal(), (409, "email_taken"));
-    assert_eq!(patch(&admin, "/admin/users/2", &json!({"email": "mail@EXAMPLE.com"})).await.refusal(), (409, "email_taken"));
+    assert_eq!(
+        patch(&admin, "/admin/users/2", &json!({"email": "mail@EXAMPLE.com"})).await.refusal(),
+        (409, "email_taken")
+    );
     assert_eq!(patch(&admin, "/admin/users/2", &json!({"username": "MAIL"})).await.refusal(), (409, "username_taken"));
     for (change, reason) in [
         (json!({"username": "a b"}), (422, "username_unfit")),
@@ -231,8 +243,11 @@ async fn what_is_wrong_is_named(backend: Backend) {
 
 /// A moderator whose group may manage users.
 async fn moderator(world: &World) -> Client {
-    let change = GroupChange { name: "moderators".into(), abilities: Some(vec!["users.manage".into()]),
-        ..GroupChange::default() };
+    let change = GroupChange {
+        name: "moderators".into(),
+        abilities: Some(vec!["users.manage".into()]),
+        ..GroupChange::default()
+    };
     world.change_group(change).await;
     world.user("mod", "moderators").await
 }
@@ -242,8 +257,12 @@ async fn nobody_reaches_beyond_the_own_power(backend: Backend) {
     let admin = world.user("root", "administrators").await;
     let moderator = moderator(&world).await;
     let chief = GroupChange { name: "chiefs".into(), power: Some(71), ..GroupChange::default() };
-    let odd = GroupChange { name: "odd".into(), power: Some(20), abilities: Some(vec!["groups.manage".into()]),
-        ..GroupChange::default() };
+    let odd = GroupChange {
+        name: "odd".into(),
+        power: Some(20),
+        abilities: Some(vec!["groups.manage".into()]),
+        ..GroupChange::default()
+    };
     world.change_group(chief).await;
     world.change_group(odd).await;
     make(&admin, "chief", "chiefs").await;
@@ -286,7 +305,10 @@ async fn nobody_reaches_beyond_the_own_power(backend: Backend) {
     assert_eq!(patch(&moderator, &format!("/admin/users/{jane}"), &json!({"group": "moderators"})).await.status, 200);
     assert_eq!(delete(&moderator, "/admin/users/5").await.status, 204);
     // The other doors stay shut.
-    assert_eq!(moderator.post("/admin/groups", &json!({"name": "own", "power": 1})).await.refusal(), (403, "ability_missing"));
+    assert_eq!(
+        moderator.post("/admin/groups", &json!({"name": "own", "power": 1})).await.refusal(),
+        (403, "ability_missing")
+    );
     let change = json!({"abilities": ["groups.manage"]});
     assert_eq!(patch(&moderator, "/admin/groups/moderators", &change).await.refusal(), (403, "ability_missing"));
     assert_eq!(moderator.get("/admin/tenants").await.refusal(), (403, "ability_missing"));

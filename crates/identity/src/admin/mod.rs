@@ -7,4 +7,9 @@ mod tenants;
 pub(crate) mod users;
 
 pub(crate) use self::tenants::{FIRST, TenantChange};
-pub use self::{actor::Actor, generated::generated_password, import::Imported, users::UserChange};
+pub use self::{
+    actor::Actor,
+    generated::generated_password,
+    import::Imported,
+    users::{UserChange, UserFilter, UserSort},
+};

@@ -49,22 +49,31 @@ pub struct UserChange {
 
 /// Which users a list has.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct UserFilter {
+pub struct UserFilter {
     /// A part of the user name, the address or the name.
-    pub(crate) text: Option<String>,
-    pub(crate) group: Option<String>,
-    pub(crate) status: Option<UserStatus>,
-    pub(crate) created_after: Option<Timestamp>,
-    pub(crate) created_before: Option<Timestamp>,
+    pub text: Option<String>,
+    /// Only users of this group.
+    pub group: Option<String>,
+    /// Only users that may log in, or only those that may not.
+    pub status: Option<UserStatus>,
+    /// Only users made after this moment.
+    pub created_after: Option<Timestamp>,
+    /// Only users made before this moment.
+    pub created_before: Option<Timestamp>,
 }
 
 /// What a list of users can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UserSort {
+pub enum UserSort {
+    /// 1, 2, 3 …
     Number,
+    /// The user name in lower case.
     Username,
+    /// The address in lower case; users without one count as if it were empty.
     Email,
+    /// The name in lower case.
     Name,
+    /// When the user was made.
     CreatedAt,
 }
 
@@ -98,7 +107,7 @@ struct Checked {
 
 impl Identity {
     /// One page of the tenant's users.
-    pub(crate) async fn user_page(
+    pub async fn user_page(
         &self,
         open: &OpenTenant,
         filter: &UserFilter,
@@ -106,6 +115,11 @@ impl Identity {
         profile: bool,
     ) -> Result<Found<UserRecord>> {
         Ok(directory::page(&open.system, filter, page, profile).await?)
+    }
+
+    /// A user as administrators see one, without the profile. Errors: 404.
+    pub async fn user(&self, open: &OpenTenant, user: Uuid) -> Result<UserRecord> {
+        self.user_record(open, &Lookup::Id(user), false).await
     }
 
     /// How many users a filter lets through.
@@ -218,6 +232,29 @@ impl Identity {
         self.sessions.end(&changed.await.map_err(taken)?);
         self.sessions.doubt(|principal| principal.id == id);
         Ok(())
+    }
+
+    /// Ends all sessions of a user and tells how many. Errors: 404; 403 where the user is beyond the actor.
+    pub async fn end_sessions(&self, open: &OpenTenant, actor: &Actor, user: Uuid) -> Result<usize> {
+        let outcome = self.try_end_sessions(open, actor, user).await;
+        actor.audit(&open.tenant, "clear-sessions", &user.to_string(), &[], &outcome);
+        outcome
+    }
+
+    async fn try_end_sessions(&self, open: &OpenTenant, actor: &Actor, id: Uuid) -> Result<usize> {
+        let known = users::find(&open.system, &Lookup::Id(id)).await?.ok_or_else(no_user)?.user;
+        actor.require_reach(&known.group, &self.free(open).await?)?;
+        let ddl = open.system.ddl();
+        let ended = open.system.transaction(&actor.context, move |transaction| {
+            let ddl = ddl.clone();
+            Box::pin(async move {
+                users::lock(transaction, &ddl, id).await?;
+                sessions::end_all(transaction, &ddl, id, None).await
+            })
+        });
+        let ended = ended.await?;
+        self.sessions.end(&ended);
+        Ok(ended.len())
     }
 
     /// Removes a user with sessions, keys and whatever else is the user's.
