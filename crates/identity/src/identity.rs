@@ -12,6 +12,7 @@ use store::Tenants;
 use crate::{
     IdentityConfig,
     backoff::Backoff,
+    keys::Keys,
     password::Hasher,
     sessions::Sessions,
     settings::Settings,
@@ -49,6 +50,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
@@ -63,6 +65,7 @@ impl Identity {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
+            keys: Keys::new(),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
             bootstrap,
@@ -72,9 +75,10 @@ impl Identity {
         })
     }
 
-    /// Writes down when sessions were last used; to be called once more before the program ends.
+    /// Writes down when sessions and keys were last used; to be called once more before the program ends.
     pub async fn flush(&self) {
         self.sessions.flush().await;
+        self.keys.uses.flush(&self.tenants).await;
     }
 
     /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
@@ -85,7 +89,7 @@ impl Identity {
             let mut swept = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(interval).await;
-                identity.sessions.flush().await;
+                identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     swept = tokio::time::Instant::now();
@@ -95,6 +99,9 @@ impl Identity {
     }
 
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        if let Some(outcome) = self.enter_by_key(&presented).await {
+            return outcome;
+        }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let known = self.tokens.known(&hash, kernel::time::now());
