@@ -8,6 +8,7 @@ use kernel::{
     reload::{Commit, Reload},
 };
 use store::Tenants;
+use uuid::Uuid;
 
 use crate::{
     IdentityConfig,
@@ -54,6 +55,8 @@ pub struct Identity {
     pub(crate) backoff: Backoff,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    /// Sessions that are being renewed at this moment.
+    pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
@@ -68,6 +71,7 @@ impl Identity {
             keys: Keys::new(),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
+            refreshing: Turnstile::new(),
             bootstrap,
             settings,
             config,
@@ -104,7 +108,8 @@ impl Identity {
         }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
-        let known = self.tokens.known(&hash, kernel::time::now());
+        let now = kernel::time::now();
+        let known = self.tokens.known(&hash, now);
         let claimed = match &known {
             Some(verified) => verified.tenant,
             None => tokens::claimed_tenant(token)?,
@@ -121,7 +126,7 @@ impl Identity {
             Some(verified) => verified,
             None => self.tokens.verify(&tenant, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, &hash).await?;
+        let session = self.sessions.enter(&tenant, &verified, now).await?;
         Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
     }
 }

@@ -1,23 +1,19 @@
-//! Coming in and going out: log in, register, log out, end the sessions of others.
+//! Coming in: log in.
 
 use std::{sync::Arc, time::Instant};
 
-use kernel::{Error, Principal, Reason, Result, Secret, Tenant};
+use kernel::{Error, Reason, Result, Secret, Tenant};
 use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, Registration, UserStatus,
+    Identity, UserStatus,
     backoff::Target,
-    entry::{Entered, Method, Visitor, add_with_session, refused},
+    entry::{Entered, Method, Visitor, refused},
     fitness,
-    identity::Claim,
     password::Verdict,
-    tables::{
-        sessions,
-        users::{self, Locked, Lookup},
-    },
-    users::{finished, lookup, taken},
+    tables::users::{self, Locked},
+    users::lookup,
 };
 
 impl Identity {
@@ -90,94 +86,6 @@ impl Identity {
         if let Err(error) = renewed.await {
             tracing::warn!(%error, "a password's hash was not renewed");
         }
-    }
-
-    /// Makes a user and the first session in one transaction.
-    ///
-    /// Errors: 403 `registration_closed`, otherwise as [`Identity::create_user`].
-    pub(crate) async fn register(&self, tenant: &Arc<Tenant>, visitor: &Visitor, new: NewUser) -> Result<Entered> {
-        let settings = self.settings.of(tenant).await?;
-        if settings.registration == Registration::Closed {
-            return Err(Error::plain(Reason::RegistrationClosed));
-        }
-        // Whoever wants the same name or address waits for the first, and then needs no hash to be refused. All take
-        // the name before the address, so that no two wait for each other.
-        let name = Claim::Username(new.username.to_ascii_lowercase());
-        let _name = self.registering.enter((tenant.id, name)).await;
-        let _address = match &new.email {
-            Some(email) => Some(self.registering.enter((tenant.id, Claim::Email(email.to_ascii_lowercase()))).await),
-            None => None,
-        };
-        let open = self.tenants.open(tenant).await?;
-        let (fresh, group) = self.prepare(&open, new).await?;
-        // The number is given inside the transaction; the token does not hold it.
-        let mut user = finished(fresh.clone(), group, 0);
-        let (session, tokens) = self.new_session(tenant, visitor, &user, Method::Register).await?;
-        let ddl = open.system.ddl();
-        let context = visitor.context(None);
-        let added = open.system.transaction(&context, move |transaction| {
-            let (ddl, fresh, session) = (ddl.clone(), fresh.clone(), session.clone());
-            Box::pin(async move { add_with_session(transaction, &ddl, fresh, session).await })
-        });
-        user.number = added.await.map_err(taken)?;
-        tracing::info!(
-            target: "audit", action = "register", outcome = "ok", tenant = tenant.name, user = user.number,
-            client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(Entered { user, tokens })
-    }
-
-    /// Ends the caller's session.
-    pub(crate) async fn log_out(&self, tenant: &Tenant, visitor: &Visitor, caller: &Principal) -> Result<()> {
-        let open = self.tenants.open(tenant).await?;
-        let session = caller.session()?;
-        sessions::end(&open.system, &visitor.context(caller.user()), session).await?;
-        self.sessions.end(&[session]);
-        tracing::info!(
-            target: "audit", action = "logout", outcome = "ok", tenant = tenant.name, user = caller.number,
-            client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(())
-    }
-
-    /// Ends the sessions of a user, but never the caller's own; answers how many.
-    ///
-    /// Errors: 403 `power_too_low`.
-    pub(crate) async fn clear_sessions(
-        &self,
-        tenant: &Tenant,
-        visitor: &Visitor,
-        caller: &Principal,
-        number: i64,
-    ) -> Result<usize> {
-        let (settings, own) = (self.settings.of(tenant).await?, caller.session()?);
-        let needed = settings.min_clear_sessions_power;
-        if caller.group.power < needed {
-            let message = format!("Ending sessions needs a power of {needed} or more");
-            return Err(Error::new(Reason::PowerTooLow, message));
-        }
-        let open = self.tenants.open(tenant).await?;
-        let Some(target) = users::find(&open.system, &Lookup::Number(number)).await? else { return Ok(0) };
-        if target.user.group.power > caller.group.power && !settings.clear_sessions_any_power {
-            let message = "The sessions of users of higher power than one's own may not be ended";
-            return Err(Error::new(Reason::PowerTooLow, message));
-        }
-        let (ddl, id) = (open.system.ddl(), target.user.id);
-        let context = visitor.context(caller.user());
-        let ended = open.system.transaction(&context, move |transaction| {
-            let ddl = ddl.clone();
-            Box::pin(async move {
-                users::lock(transaction, &ddl, id).await?;
-                sessions::end_all(transaction, &ddl, id, Some(own)).await
-            })
-        });
-        let ended = ended.await?;
-        self.sessions.end(&ended);
-        tracing::info!(
-            target: "audit", action = "clear-sessions", outcome = "ok", tenant = tenant.name, user = caller.number,
-            of = number, sessions = ended.len(), client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(ended.len())
     }
 }
 

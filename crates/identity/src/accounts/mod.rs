@@ -1,1 +1,3 @@
 //! What users do with their own account: profile, password, e-mail address.
+
+mod register;
