@@ -6,18 +6,15 @@
 use kernel::{KeyKind, Secret, TenantId};
 use uuid::Uuid;
 
-use super::base62;
+use crate::base62;
 
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "ins_";
 
-/// 16 bytes.
-const TENANT: usize = 22;
-/// 8 random bytes.
-const NUMBER: usize = 11;
-const ID: usize = TENANT + NUMBER;
-/// 62^43 is a little more than 2^256.
-const SECRET: usize = 43;
+/// The tenant's 16 bytes and 8 random ones.
+const ID: usize = 33;
+/// 32 random bytes.
+const SECRET: usize = 44;
 /// CRC-32 of all before it.
 const CHECKSUM: usize = 6;
 /// Characters of the id that lists show.
@@ -62,22 +59,26 @@ pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
     if checksum(body) != sum {
         return None;
     }
-    number(id)?;
-    Some(Parsed { kind, id, tenant: Uuid::from_u128(base62::decode(&id[..TENANT])?) })
+    let [high, low, _] = base62::decode::<3>(id)?;
+    let tenant = Uuid::from_u64_pair(u64::from_be_bytes(high), u64::from_be_bytes(low));
+    Some(Parsed { kind, id, tenant })
 }
 
 /// The random part of an id.
 pub(crate) fn number(id: &str) -> Option<u64> {
-    base62::decode(id.get(TENANT..)?)?.try_into().ok()
+    let [_, _, number] = base62::decode::<3>(id)?;
+    Some(u64::from_be_bytes(number))
 }
 
 fn checksum(body: &str) -> String {
-    base62::encode(crc32fast::hash(body.as_bytes()).into(), CHECKSUM)
+    let number = u64::from(crc32fast::hash(body.as_bytes()));
+    base62::encode(&[number.to_be_bytes()]).split_off(11 - CHECKSUM)
 }
 
 /// A new id for a key of a tenant.
 pub(crate) fn new_id(tenant: TenantId) -> String {
-    base62::encode(tenant.as_u128(), TENANT) + &base62::encode(rand::random::<u64>().into(), NUMBER)
+    let (high, low) = tenant.as_u64_pair();
+    base62::encode(&[high, low, rand::random()].map(u64::to_be_bytes))
 }
 
 /// What lists show of a key's beginning.
@@ -94,7 +95,7 @@ pub(crate) fn last_four(text: &str) -> String {
 
 /// The text of a new key with an id.
 pub(crate) fn new_text(kind: KeyKind, id: &str) -> Secret {
-    let mut text = format!("{PREFIX}{}_{id}_{}", word(kind), base62::random(SECRET));
+    let mut text = format!("{PREFIX}{}_{id}_{}", word(kind), base62::encode(&rand::random::<[[u8; 8]; 4]>()));
     text += &checksum(&text);
     Secret::new(text)
 }

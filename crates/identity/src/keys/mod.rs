@@ -3,7 +3,6 @@
 //! `format` is a key's text, `bounds` what a key may be given, `service` what can be done with keys and `making`, `changing`
 //! and `rotating` how, `enter` what a request with a key goes through, `import` how keys of other back ends come in.
 
-mod base62;
 mod bounds;
 mod changing;
 mod enter;
