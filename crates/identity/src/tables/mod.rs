@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod groups;
+pub(crate) mod imported_secrets;
 pub(crate) mod keys;
 mod migrations;
 pub(crate) mod sessions;
