@@ -16,7 +16,7 @@ use crate::{
         sessions::{self, Fresh},
         users::{self, Locked},
     },
-    tokens::{self, Subject},
+    tokens::{self, Purpose, Subject},
 };
 
 /// Where somebody comes from.
@@ -167,17 +167,16 @@ impl Identity {
         generation: &Generation,
     ) -> Result<Issued> {
         let Generation { session, number, begun, refresh_until } = *generation;
-        let lifetimes = Lifetimes::of(&*self.settings.of(tenant).await?, &user.group);
+        let settings = self.settings.of(tenant).await?;
+        let lifetimes = Lifetimes::of(&settings, &user.group);
         let subject = Subject {
             user: user.id,
-            session,
-            generation: number,
-            group: &user.group,
+            purpose: Purpose::Session { session, generation: number, group: &user.group },
             from: begun,
             until: lifetimes.last(begun),
         };
         Ok(Issued {
-            token: self.tokens.sign(tenant, &subject).await?,
+            token: self.tokens.sign(tenant, &settings, &subject).await?.token,
             refresh_token: RefreshToken::new(&open.key, tenant.id, session, number).to_text(),
             expires_at: lifetimes.end(begun, kernel::time::now()),
             refresh_expires_at: refresh_until,

@@ -229,6 +229,8 @@ impl Identity {
         });
         changed.await.map_err(name_taken)?;
         self.sessions.doubt(|principal| principal.group.id == id);
+        // A key also depends on the group of its maker.
+        self.keys.doubt(|_, _| true);
         groups::record(&open.system, &GroupLookup::Id(id)).await?.ok_or_else(no_group)
     }
 

@@ -87,11 +87,22 @@ impl HashPool {
     fn enter(&self) -> Result<Piece> {
         let before = self.load.pieces.fetch_add(1, Ordering::AcqRel);
         let piece = Piece(Arc::clone(&self.load));
-        let waiting = (before + 1).saturating_sub(self.threads);
+        self.check(before)?;
+        Ok(piece)
+    }
+
+    /// Refuses what [`Self::run`] would refuse now, before anything was done for it. Errors: 503 `busy`.
+    pub(crate) fn require_room(&self) -> Result<()> {
+        self.check(self.load.pieces.load(Ordering::Acquire))
+    }
+
+    /// Whether one more has room beside so many.
+    fn check(&self, others: usize) -> Result<()> {
+        let waiting = (others + 1).saturating_sub(self.threads);
         let usual = Duration::from_micros(self.load.usual.load(Ordering::Relaxed));
         let wait = usual.saturating_mul(waiting.div_ceil(self.threads) as u32);
         if waiting <= self.queue && wait <= self.patience {
-            return Ok(piece);
+            return Ok(());
         }
         let seconds = wait.as_secs() + 1;
         Err(Error::new(Reason::Busy, "Too many log-ins at once; try again shortly").retry_after(seconds))
@@ -175,11 +186,13 @@ mod tests {
         while pool.load.pieces.load(Ordering::Relaxed) < 2 {
             tokio::task::yield_now().await;
         }
-        let error = pool.run(|| 0).await.unwrap_err();
-        assert_eq!((error.reason, error.retry_after), (Reason::Busy, Some(1)));
+        for error in [pool.run(|| 0).await.unwrap_err(), pool.require_room().unwrap_err()] {
+            assert_eq!((error.reason, error.retry_after), (Reason::Busy, Some(1)));
+        }
         drop(gate);
         assert_eq!(waiting.await.unwrap().unwrap(), 7);
         running.await.unwrap().unwrap();
+        pool.require_room().unwrap();
         assert_eq!(pool.run(|| 8).await.unwrap(), 8);
     }
 

@@ -32,18 +32,25 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_out;
+mod signing_key;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
+mod webhook_tokens;
+mod whereabouts;
 
-pub use admin::{Actor, Imported, UserChange, UserFilter, UserSort, generated_password};
+pub use admin::{Actor, MovedIn, UserChange, UserFilter, UserSort, generated_password};
 pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
+pub use keys::{
+    Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
+    RateClass,
+};
 pub use network::Network;
-pub use routes::routes;
+pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};
 pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
 

@@ -79,6 +79,8 @@ impl Identity {
         name: &str,
         password: &Secret,
     ) -> Result<Entered> {
+        // A crowd that is to be refused costs no query.
+        self.hasher.require_room()?;
         let open = self.tenants.open(tenant).await?;
         let mut again = true;
         loop {

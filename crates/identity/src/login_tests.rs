@@ -270,6 +270,17 @@ async fn what_ended_long_ago_is_swept_where_there_is_activity() {
 }
 
 #[tokio::test]
+async fn what_can_be_renewed_is_not_swept() {
+    let aged = Aged::new(cheap(), 90).await;
+    aged.write("_sessions", [("refresh_until", minutes_ago(-1).into())]).await;
+    let again = aged.identity.log_in(&aged.tenant, &visitor(), "known", &Secret::new(PASSWORD)).await;
+    let aged = Aged { token: again.ok().unwrap().tokens.token, ..aged };
+    aged.enter().await.unwrap();
+    aged.identity.sessions.sweep().await;
+    assert_eq!(aged.moments().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_session_is_believed_without_asking_the_database() {
     let aged = Aged::new(cheap(), 1).await;
     assert_eq!(aged.enter().await.as_deref(), Ok("known"));

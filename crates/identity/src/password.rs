@@ -53,6 +53,11 @@ impl Hasher {
             .await
     }
 
+    /// Refuses now what would be refused when it comes to hashing. Errors: 503 `busy`.
+    pub(crate) fn require_room(&self) -> Result<()> {
+        self.pool.require_room()
+    }
+
     async fn dummy(&self) -> Result<&String> {
         self.dummy.get_or_try_init(|| async { self.hash(&Secret::new(uuid::Uuid::new_v4().to_string())).await }).await
     }

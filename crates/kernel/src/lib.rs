@@ -21,7 +21,7 @@ pub mod time;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
 pub use error::{Error, Reason, Result, Ticket};
-pub use principal::{ApiKey, Credential, Group, KeyKind, Principal};
+pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, WebhookCredential};
 pub use probe::Probe;
 pub use request::{Cause, ClientAddress, RequestId, WriteContext};
 pub use rules::RuleCheck;

@@ -1,4 +1,4 @@
-//! Who comes in, and how: identity as its callers see it, told on SQLite, PostgreSQL and MariaDB.
+//! Who is asking, how they come in and with what right, told on SQLite, PostgreSQL and MariaDB.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -7,5 +7,12 @@ mod admin_groups;
 mod admin_tenants;
 mod admin_users;
 mod anonymous;
+mod key_scopes;
+mod keys;
 mod logging_in;
+mod refresh;
+mod rooms;
 mod second_factor;
+mod sessions;
+mod stage;
+mod tokens;

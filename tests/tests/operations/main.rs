@@ -5,8 +5,10 @@ mod accounts;
 mod adopting;
 mod configuring;
 mod explaining;
+mod exporting;
 mod importing;
 mod migrating;
+mod rotating;
 mod round_trip;
 mod system_database;
 

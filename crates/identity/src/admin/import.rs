@@ -18,7 +18,7 @@ use crate::{
 
 /// What became of a user who was to be moved in.
 #[derive(Debug)]
-pub enum Imported {
+pub enum MovedIn {
     /// The user is there now, or would be.
     Added,
     /// Somebody of the name was there already and stays as they are.
@@ -38,7 +38,7 @@ impl Identity {
         actor: &Actor,
         users: Vec<NewUser>,
         dry: bool,
-    ) -> Result<Vec<Imported>> {
+    ) -> Result<Vec<MovedIn>> {
         let groups: HashMap<_, _> =
             groups::list(&open.system).await?.into_iter().map(|group| (group.name.clone(), group)).collect();
         let free = self.free(open).await?;
@@ -52,12 +52,12 @@ impl Identity {
         for user in users {
             let mut claims = (&mut names, &mut addresses);
             let outcome = match judge(&user, &groups, &free, &mut claims) {
-                Ok(None) => Imported::Present,
-                Err(error) => Imported::Refused(error),
-                Ok(Some(_)) if dry => Imported::Added,
+                Ok(None) => MovedIn::Present,
+                Err(error) => MovedIn::Refused(error),
+                Ok(Some(_)) if dry => MovedIn::Added,
                 Ok(Some(group)) => {
                     fresh.push((outcomes.len(), self.hashed(user, group).await?));
-                    Imported::Added
+                    MovedIn::Added
                 }
             };
             outcomes.push(outcome);
@@ -88,7 +88,7 @@ impl Identity {
         open: &OpenTenant,
         actor: &Actor,
         fresh: Vec<(usize, Fresh)>,
-        outcomes: &mut [Imported],
+        outcomes: &mut [MovedIn],
     ) -> Result<()> {
         if fresh.is_empty() {
             return Ok(());
@@ -100,9 +100,9 @@ impl Identity {
         }
         for (index, user) in fresh {
             outcomes[index] = match add_all(open, actor, vec![user]).await.map_err(taken) {
-                Ok(()) => Imported::Added,
-                Err(error) if error.reason == Reason::UsernameTaken => Imported::Present,
-                Err(error) if error.reason == Reason::EmailTaken => Imported::Refused(error),
+                Ok(()) => MovedIn::Added,
+                Err(error) if error.reason == Reason::UsernameTaken => MovedIn::Present,
+                Err(error) if error.reason == Reason::EmailTaken => MovedIn::Refused(error),
                 Err(error) => return Err(error),
             };
         }

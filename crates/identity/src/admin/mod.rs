@@ -10,6 +10,6 @@ pub(crate) use self::tenants::{FIRST, TenantChange};
 pub use self::{
     actor::Actor,
     generated::generated_password,
-    import::Imported,
+    import::MovedIn,
     users::{UserChange, UserFilter, UserSort},
 };

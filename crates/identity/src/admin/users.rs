@@ -231,6 +231,7 @@ impl Identity {
         });
         self.sessions.end(&changed.await.map_err(taken)?);
         self.sessions.doubt(|principal| principal.id == id);
+        self.keys.doubt_of(id);
         Ok(())
     }
 
@@ -291,6 +292,7 @@ impl Identity {
             })
         });
         self.sessions.end(&removed.await?);
+        self.keys.doubt_of(id);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs::File, path::PathBuf};
 
 use clap::Args;
-use identity::{Actor, Imported, NewUser};
+use identity::{Actor, MovedIn, NewUser};
 use serde::Serialize;
 
 use super::{Output, Place, Which};
@@ -98,9 +98,9 @@ impl Import {
                 let outcomes = place.identity.import_users(place.open, &Actor::operator(), chunk, self.dry_run).await?;
                 for (line, outcome) in lines.drain(..).zip(outcomes) {
                     match outcome {
-                        Imported::Added => report.added += 1,
-                        Imported::Present => report.present += 1,
-                        Imported::Refused(error) => report.refuse(&progress, line, error.field, error.message),
+                        MovedIn::Added => report.added += 1,
+                        MovedIn::Present => report.present += 1,
+                        MovedIn::Refused(error) => report.refuse(&progress, line, error.field, error.message),
                     }
                 }
                 progress.at(rows.position(), report.added + report.present + report.refused);
