@@ -1,10 +1,17 @@
 //! Identity's part of the configuration.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use ipnet::IpNet;
 use kernel::{ByteSize, Span};
+use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::links;
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +53,17 @@ pub struct IdentityConfig {
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
+    /// Whether strangers who come with an outside account become users; `registration` must be open, too.
+    pub link_registration: bool,
+    /// Whether an outside account is linked without asking to the user who has its e-mail address, if both the provider
+    /// and the user have proved it. Whoever rules the mailbox then rules the account.
+    pub link_by_verified_email: bool,
+    /// Pages that browsers may be sent back to from a provider, each with the pages below its path. Where there are
+    /// none: those of the tenant's domain and of its CORS origins.
+    pub link_return_urls: Vec<Url>,
+    /// Providers of outside accounts, each in a table of its name. A name stands for one issuer for ever, because linked
+    /// accounts are known by it.
+    pub providers: BTreeMap<String, ProviderConfig>,
 }
 
 /// How session tokens are signed.
@@ -67,6 +85,7 @@ impl IdentityConfig {
             let mistake = "a network of all addresses is no list; name the networks of your desks";
             return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
         }
+        links::check(self)?;
         Ok(())
     }
 }
@@ -104,6 +123,10 @@ impl Default for IdentityConfig {
             password_passes: count(2),
             hash_threads: None,
             hash_queue: 64,
+            link_registration: true,
+            link_by_verified_email: false,
+            link_return_urls: Vec::new(),
+            providers: BTreeMap::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     IdentityConfig,
     backoff::Backoff,
+    links::{Journeys, Providers},
     password::Hasher,
     sessions::Sessions,
     settings::Settings,
@@ -39,6 +40,8 @@ pub struct Bootstrap {
 pub(crate) enum Claim {
     Username(String),
     Email(String),
+    /// The subject of an account at a provider.
+    Account(String, String),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -53,6 +56,9 @@ pub struct Identity {
     pub(crate) backoff: Backoff,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    pub(crate) providers: Providers,
+    /// Tenants with journeys to a provider since the last sweep.
+    pub(crate) journeys: Journeys,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
@@ -68,6 +74,8 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
+            providers: Providers::new(),
+            journeys: Journeys::default(),
             refreshing: Turnstile::new(),
             bootstrap,
             settings,
@@ -92,6 +100,7 @@ impl Identity {
                 identity.sessions.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
+                    identity.sweep_journeys().await;
                     swept = tokio::time::Instant::now();
                 }
             }

@@ -2,6 +2,8 @@
 
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod link_attempts;
+pub(crate) mod linked_accounts;
 mod migrations;
 pub(crate) mod sessions;
 pub(crate) mod users;
