@@ -9,12 +9,10 @@ use super::{
 };
 use crate::{
     Identity, UserStatus,
+    anonymous::GROUP as ANONYMOUS,
     entry::{Visitor, refused},
-    tables::{groups, linked_accounts, users},
+    tables::{anonymous, groups, linked_accounts, users},
 };
-
-/// The group of users without a credential.
-const ANONYMOUS: &str = "anonymous";
 
 /// An account that was linked.
 pub(crate) struct NewLink {
@@ -45,19 +43,19 @@ impl Identity {
             None => {
                 let account = new_account(open, &arrival, id)?;
                 let registered = self.group_when_linked(tenant, open, caller).await?;
-                let ddl = open.system.ddl();
+                let (ddl, before) = (open.system.ddl(), caller.group.id);
                 let added = open.system.transaction(&context, move |transaction| {
                     let (ddl, account) = (ddl.clone(), account.clone());
                     Box::pin(async move {
                         let locked = users::lock(transaction, &ddl, id).await?;
-                        let locked = locked.filter(|locked| locked.status == UserStatus::Active).ok_or_else(refused)?;
-                        let first = linked_accounts::providers(transaction, &ddl, id).await?.is_empty();
-                        linked_accounts::add(transaction, &ddl, account).await?;
-                        // Whom the operator put into this group with a credential stays there.
-                        if let Some(group) = registered.filter(|_| first && !locked.has_credential()) {
+                        locked.filter(|locked| locked.status == UserStatus::Active).ok_or_else(refused)?;
+                        // Whom the operator put into that group with a credential stays there.
+                        if let Some(group) = registered
+                            && anonymous::is(transaction, &ddl, id, before).await?
+                        {
                             users::set(transaction, &ddl, id, vec![("group_id", Value::from(group))]).await?;
                         }
-                        Ok(())
+                        linked_accounts::add(transaction, &ddl, account).await
                     })
                 });
                 match added.await {
