@@ -14,6 +14,7 @@ use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
+    links::{Journeys, Providers},
     password::Hasher,
     second_factor::Tries,
     sessions::Sessions,
@@ -43,6 +44,8 @@ pub(crate) enum Claim {
     Email(String),
     /// Oneself, who becomes somebody else.
     User(Uuid),
+    /// The subject of an account at a provider.
+    Account(String, String),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -61,6 +64,9 @@ pub struct Identity {
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    pub(crate) providers: Providers,
+    /// Tenants with journeys to a provider since the last sweep.
+    pub(crate) journeys: Journeys,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
@@ -85,6 +91,8 @@ impl Identity {
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            providers: Providers::new(),
+            journeys: Journeys::default(),
             refreshing: Turnstile::new(),
             rules,
             bootstrap,
@@ -112,6 +120,7 @@ impl Identity {
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     identity.sweep_anonymous().await;
+                    identity.sweep_journeys().await;
                     swept = tokio::time::Instant::now();
                 }
             }

@@ -6,6 +6,8 @@ pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod imported_secrets;
 pub(crate) mod keys;
+pub(crate) mod link_attempts;
+pub(crate) mod linked_accounts;
 mod migrations;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;

@@ -192,6 +192,13 @@ pub(crate) struct Locked {
     pub(crate) login_string: Option<String>,
 }
 
+impl Locked {
+    /// Whether there is anything of the user's own to log in with.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.password.is_some() || self.pin.is_some() || self.login_string.is_some()
+    }
+}
+
 /// Locks a user's row until the end of the transaction and tells what decides about coming in; none where it is gone.
 pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid) -> Result<Option<Locked>> {
     let mut select = Query::select();
