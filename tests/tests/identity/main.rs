@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod key_commands;
+mod key_import;
 mod key_scopes;
 mod keys;
