@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
     TenantId,
     reload::{Commit, Reload},
 };
@@ -11,10 +11,11 @@ use store::Tenants;
 use uuid::Uuid;
 
 use crate::{
-    IdentityConfig,
+    IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
     password::Hasher,
+    second_factor::Tries,
     sessions::Sessions,
     settings::Settings,
     tokens::{self, Tokens},
@@ -40,6 +41,8 @@ pub struct Bootstrap {
 pub(crate) enum Claim {
     Username(String),
     Email(String),
+    /// Oneself, who becomes somebody else.
+    User(Uuid),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -53,6 +56,8 @@ pub struct Identity {
     pub(crate) sessions: Sessions,
     pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
+    pub(crate) tries: Tries,
+    pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
     /// Sessions that are being renewed at this moment.
@@ -70,6 +75,8 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             keys: Keys::new(),
             backoff: Backoff::new(),
+            tries: Tries::new(),
+            anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
             refreshing: Turnstile::new(),
             bootstrap,
@@ -96,6 +103,7 @@ impl Identity {
                 identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
+                    identity.sweep_anonymous().await;
                     swept = tokio::time::Instant::now();
                 }
             }
@@ -124,10 +132,14 @@ impl Identity {
         tenant.require_active()?;
         let verified = match known {
             Some(verified) => verified,
-            None => self.tokens.verify(&tenant, token, hash).await?,
+            None => self.tokens.verify(&tenant, &*self.settings.of(&tenant).await?, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, now).await?;
-        Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
+        let principal = match verified.door {
+            door if door != presented.door => return Err(tokens::invalid()),
+            Door::Api | Door::Assets => Arc::clone(&self.sessions.enter(&tenant, &verified, now).await?.principal),
+            Door::Webhooks => self.enter_by_webhook(&tenant, &verified, now).await?,
+        };
+        Ok(Authenticated { tenant, principal })
     }
 }
 

@@ -11,15 +11,19 @@ mod backoff;
 mod base62;
 mod bootstrap;
 mod config;
+mod desk;
 mod entry;
 mod fitness;
 mod groups;
+mod hash;
+mod hash_pool;
 mod identity;
 mod keyring;
 mod keys;
 mod letters;
 mod links;
 mod login;
+mod network;
 mod password;
 mod refresh;
 mod refresh_token;
@@ -28,20 +32,24 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_out;
+mod signing_key;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
+mod webhook_tokens;
+mod whereabouts;
 
-pub use config::{IdentityConfig, Registration, TokenAlgorithm};
+pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
 pub use keys::{
     Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
     RateClass,
 };
-pub use routes::routes;
+pub use network::Network;
+pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};
 

@@ -9,6 +9,7 @@ use super::{
     keys::KEYS,
     sessions::SESSIONS,
     users::{COUNTERS, USERS},
+    webhook_tokens::WEBHOOK_TOKENS,
 };
 
 /// The steps of identity's tables.
@@ -57,6 +58,7 @@ const WHOLE: Migration = Migration {
             linked_accounts(ddl),
             link_attempts(ddl),
             api_keys(ddl),
+            webhook_tokens(ddl),
             imported_secrets(ddl),
         ];
         statements.extend(tables.into_iter().map(|mut table| ddl.sql(table.if_not_exists())));
@@ -337,6 +339,27 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
     table.index(&mut key("_api_keys_mac", ["mac"]));
     table.foreign_key(&mut of_user(ddl, "_api_keys"));
     table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::NoAction));
+    table
+}
+
+fn webhook_tokens(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        WEBHOOK_TOKENS,
+        [
+            ddl.uuid("id").not_null().primary_key().take(),
+            ddl.uuid("user_id").not_null().take(),
+            ddl.text("name", 100).not_null().take(),
+            // The signing key, which must verify as long as the token is good.
+            ddl.text("kid", 64).not_null().take(),
+            ddl.timestamp("created_at"),
+            ddl.timestamp("expires_at"),
+            ddl.timestamp("last_used_at"),
+            ddl.timestamp("revoked_at"),
+        ],
+    );
+    table.index(&mut key("_webhook_tokens_user", ["user_id", "id"]));
+    table.index(&mut key("_webhook_tokens_key", ["kid", "id"]));
+    table.foreign_key(&mut of_user(ddl, WEBHOOK_TOKENS));
     table
 }
 

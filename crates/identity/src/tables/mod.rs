@@ -1,12 +1,15 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod anonymous;
 pub(crate) mod api_keys;
 pub(crate) mod groups;
 pub(crate) mod imported_secrets;
 pub(crate) mod keys;
 mod migrations;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
+pub(crate) mod webhook_tokens;
 
 pub use migrations::{MIGRATIONS, SEALED};
 
