@@ -7,6 +7,8 @@ mod admin_groups;
 mod admin_tenants;
 mod admin_users;
 mod anonymous;
+mod key_commands;
+mod key_import;
 mod key_scopes;
 mod keys;
 mod logging_in;
