@@ -1,11 +1,16 @@
 //! Identity's part of the configuration.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use kernel::{ByteSize, Span};
+use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use crate::Network;
+use crate::{Network, keys::RateClass, links};
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +64,21 @@ pub struct IdentityConfig {
     /// Age at which users are removed who have no credential and no session left, so that nobody can come back to them.
     /// Rows that they own stay. They are kept where this is absent.
     pub anonymous_lifetime: Option<Span>,
+    /// Whether API keys may be made that never end.
+    pub allow_unending_keys: bool,
+    /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
+    pub key_rate_classes: BTreeMap<String, RateClass>,
+    /// Whether strangers who come with an outside account become users; `registration` must be open, too.
+    pub link_registration: bool,
+    /// Whether an outside account is linked without asking to the user who has its e-mail address, if both the provider
+    /// and the user have proved it. Whoever rules the mailbox then rules the account.
+    pub link_by_verified_email: bool,
+    /// Pages that browsers may be sent back to from a provider, each with the pages below its path. Where there are
+    /// none: those of the tenant's domain and of its CORS origins.
+    pub link_return_urls: Vec<Url>,
+    /// Providers of outside accounts, each in a table of its name. A name stands for one issuer for ever, because linked
+    /// accounts are known by it.
+    pub providers: BTreeMap<String, ProviderConfig>,
 }
 
 /// How passwords are hashed.
@@ -118,6 +138,10 @@ impl IdentityConfig {
             let mistake = "keys that live for less than a minute are made faster than others learn of them";
             return Err(("signing_key_lifetime".to_owned(), mistake.to_owned()));
         }
+        if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
+            return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
+        }
+        links::check(self)?;
         Ok(())
     }
 }
@@ -160,6 +184,12 @@ impl Default for IdentityConfig {
             hash_wait: Span::seconds(10),
             anonymous: Registration::Open,
             anonymous_lifetime: None,
+            allow_unending_keys: false,
+            key_rate_classes: BTreeMap::new(),
+            link_registration: true,
+            link_by_verified_email: false,
+            link_return_urls: Vec::new(),
+            providers: BTreeMap::new(),
         }
     }
 }

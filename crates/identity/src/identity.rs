@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
-    TenantId,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, RuleCheck, Secret, Tenant,
+    TenantDirectory, TenantId,
     reload::{Commit, Reload},
 };
 use store::Tenants;
@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
+    keys::Keys,
+    links::{Journeys, Providers},
     password::Hasher,
     second_factor::Tries,
     sessions::Sessions,
@@ -42,6 +44,8 @@ pub(crate) enum Claim {
     Email(String),
     /// Oneself, who becomes somebody else.
     User(Uuid),
+    /// The subject of an account at a provider.
+    Account(String, String),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -53,29 +57,44 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
+    pub(crate) rules: Arc<dyn RuleCheck>,
     pub(crate) tries: Tries,
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    pub(crate) providers: Providers,
+    /// Tenants with journeys to a provider since the last sweep.
+    pub(crate) journeys: Journeys,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
-    /// Identity over the tenants of an installation. It touches no database until it is asked.
-    pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
+    /// Identity over the tenants of an installation. It touches no database until it is asked. `rules` knows the grammar
+    /// of groups' rules.
+    pub fn new(
+        tenants: Arc<Tenants>,
+        config: IdentityConfig,
+        bootstrap: Bootstrap,
+        rules: Arc<dyn RuleCheck>,
+    ) -> Arc<Self> {
         let config = Arc::new(config);
         let settings = Arc::new(Settings::new(Arc::clone(&config)));
         Arc::new(Self {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
+            keys: Keys::new(),
             backoff: Backoff::new(),
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            providers: Providers::new(),
+            journeys: Journeys::default(),
             refreshing: Turnstile::new(),
+            rules,
             bootstrap,
             settings,
             config,
@@ -83,9 +102,10 @@ impl Identity {
         })
     }
 
-    /// Writes down when sessions were last used; to be called once more before the program ends.
+    /// Writes down when sessions and keys were last used; to be called once more before the program ends.
     pub async fn flush(&self) {
         self.sessions.flush().await;
+        self.keys.uses.flush(&self.tenants).await;
     }
 
     /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
@@ -96,10 +116,11 @@ impl Identity {
             let mut swept = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(interval).await;
-                identity.sessions.flush().await;
+                identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     identity.sweep_anonymous().await;
+                    identity.sweep_journeys().await;
                     swept = tokio::time::Instant::now();
                 }
             }
@@ -107,6 +128,9 @@ impl Identity {
     }
 
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        if let Some(outcome) = self.enter_by_key(&presented).await {
+            return outcome;
+        }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let now = kernel::time::now();

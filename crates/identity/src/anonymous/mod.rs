@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The group of users without a credential.
-const GROUP: &str = "anonymous";
+pub(crate) const GROUP: &str = "anonymous";
 
 /// Tenants to which such users came of late.
 pub(crate) type Touched = Mutex<HashMap<TenantId, Arc<Tenant>>>;
