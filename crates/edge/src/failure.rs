@@ -111,7 +111,7 @@ pub(crate) fn render(mut response: Response, id: RequestId) -> Response {
         Reason::RateLimited => {
             parts.headers.insert(RETRY_AFTER, error.retry_after.unwrap_or(1).into());
         }
-        Reason::NoToken | Reason::SessionInvalid => {
+        Reason::NoToken | Reason::SessionInvalid | Reason::KeyInvalid | Reason::KeyExpired | Reason::KeyRevoked => {
             parts.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Reason::BodyTooLarge | Reason::HeadersTooLarge | Reason::Timeout => {

@@ -1,10 +1,15 @@
 //! Identity's part of the configuration.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use ipnet::IpNet;
 use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
+
+use crate::keys::RateClass;
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,10 @@ pub struct IdentityConfig {
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
+    /// Whether API keys may be made that never end.
+    pub allow_unending_keys: bool,
+    /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
+    pub key_rate_classes: BTreeMap<String, RateClass>,
 }
 
 /// How session tokens are signed.
@@ -66,6 +75,9 @@ impl IdentityConfig {
         if self.whitelisted_pin_ips.iter().chain(&self.whitelisted_string_ips).any(|net| net.prefix_len() == 0) {
             let mistake = "a network of all addresses is no list; name the networks of your desks";
             return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
+        }
+        if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
+            return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
         }
         Ok(())
     }
@@ -104,6 +116,8 @@ impl Default for IdentityConfig {
             password_passes: count(2),
             hash_threads: None,
             hash_queue: 64,
+            allow_unending_keys: false,
+            key_rate_classes: BTreeMap::new(),
         }
     }
 }

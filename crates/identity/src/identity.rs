@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     IdentityConfig,
     backoff::Backoff,
+    keys::Keys,
     password::Hasher,
     sessions::Sessions,
     settings::Settings,
@@ -50,6 +51,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
@@ -66,6 +68,7 @@ impl Identity {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
+            keys: Keys::new(),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
             refreshing: Turnstile::new(),
@@ -76,9 +79,10 @@ impl Identity {
         })
     }
 
-    /// Writes down when sessions were last used; to be called once more before the program ends.
+    /// Writes down when sessions and keys were last used; to be called once more before the program ends.
     pub async fn flush(&self) {
         self.sessions.flush().await;
+        self.keys.uses.flush(&self.tenants).await;
     }
 
     /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
@@ -89,7 +93,7 @@ impl Identity {
             let mut swept = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(interval).await;
-                identity.sessions.flush().await;
+                identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     swept = tokio::time::Instant::now();
@@ -99,6 +103,9 @@ impl Identity {
     }
 
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        if let Some(outcome) = self.enter_by_key(&presented).await {
+            return outcome;
+        }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let now = kernel::time::now();

@@ -37,6 +37,7 @@ mod users;
 pub use config::{IdentityConfig, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
+pub use keys::{ForeignKey, Imported, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey, RateClass};
 pub use routes::routes;
 pub use tables::{MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};

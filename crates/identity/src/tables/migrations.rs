@@ -308,11 +308,11 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
             ddl.text("name", 100).not_null().take(),
             ddl.text("prefix", 40).not_null().take(),
             ddl.text("last_four", 4).not_null().take(),
-            // The keyed hash of the whole key.
-            ddl.text("mac", 64).not_null().take(),
+            // The keyed hash of the whole key; none where an imported one may not be used.
+            ddl.text("mac", 64),
             // Who made it; whom a personal key acts as.
             ddl.uuid("user_id").not_null().take(),
-            // The group that a server key acts as.
+            // The group that a server key or a publishable key acts as.
             ddl.bigint("group_id"),
             ddl.json("scopes").not_null().take(),
             ddl.json("addresses").not_null().take(),
@@ -330,6 +330,8 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
     );
     table.index(&mut key("_api_keys_user", ["user_id", "id"]));
     table.index(&mut key("_api_keys_import", ["imported_from"]));
+    // Imported keys do not tell their ids.
+    table.index(&mut key("_api_keys_mac", ["mac"]));
     table.foreign_key(&mut of_user(ddl, "_api_keys"));
     table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::NoAction));
     table

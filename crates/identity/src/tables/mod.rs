@@ -1,5 +1,6 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod api_keys;
 pub(crate) mod groups;
 pub(crate) mod keys;
 mod migrations;
