@@ -3,18 +3,20 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
-    TenantId,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, RuleCheck, Secret, Tenant,
+    TenantDirectory, TenantId,
     reload::{Commit, Reload},
 };
 use store::Tenants;
 use uuid::Uuid;
 
 use crate::{
-    IdentityConfig,
+    IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
+    links::{Journeys, Providers},
     password::Hasher,
+    second_factor::Tries,
     sessions::Sessions,
     settings::Settings,
     tokens::{self, Tokens},
@@ -40,6 +42,10 @@ pub struct Bootstrap {
 pub(crate) enum Claim {
     Username(String),
     Email(String),
+    /// Oneself, who becomes somebody else.
+    User(Uuid),
+    /// The subject of an account at a provider.
+    Account(String, String),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -53,15 +59,27 @@ pub struct Identity {
     pub(crate) sessions: Sessions,
     pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
+    pub(crate) rules: Arc<dyn RuleCheck>,
+    pub(crate) tries: Tries,
+    pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    pub(crate) providers: Providers,
+    /// Tenants with journeys to a provider since the last sweep.
+    pub(crate) journeys: Journeys,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
-    /// Identity over the tenants of an installation. It touches no database until it is asked.
-    pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
+    /// Identity over the tenants of an installation. It touches no database until it is asked. `rules` knows the grammar
+    /// of groups' rules.
+    pub fn new(
+        tenants: Arc<Tenants>,
+        config: IdentityConfig,
+        bootstrap: Bootstrap,
+        rules: Arc<dyn RuleCheck>,
+    ) -> Arc<Self> {
         let config = Arc::new(config);
         let settings = Arc::new(Settings::new(Arc::clone(&config)));
         Arc::new(Self {
@@ -70,8 +88,13 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             keys: Keys::new(),
             backoff: Backoff::new(),
+            tries: Tries::new(),
+            anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            providers: Providers::new(),
+            journeys: Journeys::default(),
             refreshing: Turnstile::new(),
+            rules,
             bootstrap,
             settings,
             config,
@@ -96,6 +119,8 @@ impl Identity {
                 identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
+                    identity.sweep_anonymous().await;
+                    identity.sweep_journeys().await;
                     swept = tokio::time::Instant::now();
                 }
             }
@@ -124,10 +149,14 @@ impl Identity {
         tenant.require_active()?;
         let verified = match known {
             Some(verified) => verified,
-            None => self.tokens.verify(&tenant, token, hash).await?,
+            None => self.tokens.verify(&tenant, &*self.settings.of(&tenant).await?, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, now).await?;
-        Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
+        let principal = match verified.door {
+            door if door != presented.door => return Err(tokens::invalid()),
+            Door::Api | Door::Assets => Arc::clone(&self.sessions.enter(&tenant, &verified, now).await?.principal),
+            Door::Webhooks => self.enter_by_webhook(&tenant, &verified, now).await?,
+        };
+        Ok(Authenticated { tenant, principal })
     }
 }
 

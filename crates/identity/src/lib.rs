@@ -11,15 +11,19 @@ mod backoff;
 mod base62;
 mod bootstrap;
 mod config;
+mod desk;
 mod entry;
 mod fitness;
 mod groups;
+mod hash;
+mod hash_pool;
 mod identity;
 mod keyring;
 mod keys;
 mod letters;
 mod links;
 mod login;
+mod network;
 mod password;
 mod refresh;
 mod refresh_token;
@@ -28,19 +32,27 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_out;
+mod signing_key;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
+mod webhook_tokens;
+mod whereabouts;
 
-pub use config::{IdentityConfig, Registration, TokenAlgorithm};
-pub use groups::GroupChange;
+pub use admin::{Actor, MovedIn, UserChange, UserFilter, UserSort, generated_password};
+pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
+pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
-pub use keys::{ForeignKey, Imported, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey, RateClass};
-pub use routes::routes;
+pub use keys::{
+    Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
+    RateClass,
+};
+pub use network::Network;
+pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};
-pub use user::{NewUser, User, UserStatus};
+pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

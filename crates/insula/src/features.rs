@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge::Routes;
+use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
@@ -39,16 +39,22 @@ pub(crate) fn tables() -> FeatureTables {
 impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
-        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap);
+        let grammar = Arc::new(query::rules::Grammar);
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
         Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
     }
 
-    /// The routes of all features, each under its tag.
-    pub(crate) fn routes(&self) -> Vec<(&'static str, Routes)> {
-        vec![
-            (identity::NAME, identity::routes(Arc::clone(&self.identity))),
-            (query::NAME, query::routes(Arc::clone(&self.query))),
-        ]
+    /// The routes of all features by room, each under its tag.
+    pub(crate) fn routes(&self) -> Rooms {
+        let identity = || Arc::clone(&self.identity);
+        Rooms {
+            api: vec![
+                (identity::NAME, identity::routes(identity())),
+                (query::NAME, query::routes(Arc::clone(&self.query))),
+            ],
+            assets: vec![(identity::NAME, identity::assets_routes(identity()))],
+            webhooks: vec![identity::webhooks_routes(identity())],
+        }
     }
 }

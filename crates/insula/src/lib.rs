@@ -10,6 +10,7 @@ mod export_tenant;
 mod failure;
 mod features;
 mod installation;
+mod key_import;
 mod log;
 mod master_key;
 mod password;
@@ -18,6 +19,7 @@ mod ready;
 mod server;
 mod setup_token;
 mod transfer;
+mod user_rows;
 
 pub use config::Config;
 pub use failure::{Failure, Result};

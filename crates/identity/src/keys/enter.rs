@@ -25,7 +25,7 @@ use crate::{
 /// What keys are hashed for.
 const PURPOSE: &str = "api key";
 /// A key of another back end is not shorter than this many characters, and not longer.
-pub(crate) const FOREIGN_LENGTH: std::ops::RangeInclusive<usize> = 20..=512;
+const FOREIGN_LENGTH: std::ops::RangeInclusive<usize> = 20..=512;
 
 /// What recognises a key, as it is stored.
 pub(crate) fn mac(open: &OpenTenant, text: &str) -> String {
@@ -114,10 +114,10 @@ impl Identity {
         let mac = mac(open, text);
         let lookup = id.map_or(Lookup::Mac(&mac), Lookup::Id);
         let found = api_keys::find(&open.system, lookup).await?;
-        let same = |known: &str| seal::same(known.as_bytes(), mac.as_bytes());
+        let same = |found: &Found| seal::same(found.mac.as_bytes(), mac.as_bytes());
         // Where an imported key was looked up by its hash, a row that has an id of its own text is no answer.
         let imported = |found: &Found| found.key.imported_from.is_some();
-        Ok(found.filter(|found| found.mac.as_deref().is_some_and(same) && imported(found) == id.is_none()))
+        Ok(found.filter(|found| same(found) && imported(found) == id.is_none()))
     }
 
     /// The group that a key acts as: none where it is gone, or where it has become mightier than the key's maker.
@@ -190,6 +190,10 @@ fn check_origin(known: &Known, origin: Option<&str>) -> Result<()> {
 
 /// A key that was found and may still be used, as far as it does not depend on the request.
 fn usable(found: Found) -> Result<Found> {
+    if found.key.rotation_due() {
+        let message = "The key was made by another back end and may not be used here; make another";
+        return Err(Error::new(Reason::KeyRevoked, message));
+    }
     if found.key.revoked_at.is_some() {
         return Err(Error::plain(Reason::KeyRevoked));
     }
@@ -208,6 +212,9 @@ fn invalid() -> Error {
 }
 
 /// Whether a text can be a key of another back end: not a session's token, and not so short that it was guessed.
-fn may_be_foreign(text: &str) -> bool {
-    FOREIGN_LENGTH.contains(&text.len()) && text.bytes().filter(|byte| *byte == b'.').count() != 2
+pub(crate) fn may_be_foreign(text: &str) -> bool {
+    FOREIGN_LENGTH.contains(&text.len())
+        && !text.starts_with(format::PREFIX)
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && text.bytes().filter(|byte| *byte == b'.').count() != 2
 }

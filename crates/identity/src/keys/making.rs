@@ -70,7 +70,7 @@ impl Identity {
         let fresh = Fresh {
             prefix: format::shown(new.kind, &id),
             last_four: format::last_four(secret.expose()),
-            mac: Some(enter::mac(open, secret.expose())),
+            mac: enter::mac(open, secret.expose()),
             id,
             kind: new.kind,
             name: new.name,

@@ -17,7 +17,7 @@ mod service;
 mod uses;
 
 pub use self::{
-    import::{ForeignKey, Imported},
+    import::{Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret},
     key::{Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey},
     rates::RateClass,
 };

@@ -47,7 +47,7 @@ impl Identity {
         let fresh = Fresh {
             prefix: format::shown(old.kind, &id),
             last_four: format::last_four(secret.expose()),
-            mac: Some(enter::mac(open, secret.expose())),
+            mac: enter::mac(open, secret.expose()),
             id: id.clone(),
             kind: old.kind,
             name: old.name,

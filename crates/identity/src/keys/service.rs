@@ -85,7 +85,7 @@ impl Identity {
     /// Who a principal is as a maker of keys. A server key stands for the user who made it.
     pub(crate) async fn maker(&self, open: &OpenTenant, principal: &Principal) -> Result<Maker> {
         let by = match &principal.credential {
-            Credential::Session(_) => None,
+            Credential::Session(_) | Credential::Webhook(_) => None,
             Credential::Key(key) => {
                 let found = self.found_key(open, &key.id).await?;
                 // What the key has, but no more than it may use.

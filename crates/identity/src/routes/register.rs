@@ -53,7 +53,7 @@ pub(super) async fn register(
         email: Some(body.email),
         name: body.name,
         password: Some(body.password),
-        group: None,
+        ..NewUser::default()
     };
     let entered = identity.register(&site.tenant, &visitor(info), new).await?;
     Ok(Answer::with_status(201, SessionBegun::new(entered)))

@@ -56,8 +56,8 @@ pub(crate) enum Lookup<'a> {
 /// A key with its owner, as the database has them now.
 pub(crate) struct Found {
     pub(crate) key: Key,
-    /// The keyed hash of its text, where it can be used.
-    pub(crate) mac: Option<String>,
+    /// The keyed hash of its text, in hexadecimal.
+    pub(crate) mac: String,
     /// The group that it acts as, for a key that acts as no user.
     pub(crate) acting: Option<i64>,
     pub(crate) owner: Owner,
@@ -119,7 +119,7 @@ fn from_row(row: &Row) -> Result<Found> {
         status: UserStatus::from_word(row.text(user + 4)?),
         group: groups::from_row(row, user + USER_COLUMNS.len() + 1)?,
     };
-    Ok(Found { key, mac: text(17)?, acting: row.maybe_int(18)?, owner })
+    Ok(Found { key, mac: row.text(17)?.to_owned(), acting: row.maybe_int(18)?, owner })
 }
 
 fn list<T: DeserializeOwned>(row: &Row, index: usize) -> Result<Vec<T>> {
@@ -164,8 +164,7 @@ pub(crate) async fn list_of(database: &Database, owner: Option<Uuid>, limit: u64
 pub(crate) async fn has_imported(database: &Database, now: Timestamp) -> Result<bool> {
     let mut select = Query::select();
     select.column(Alias::new("id")).from(database.ddl().table(API_KEYS));
-    select.and_where(column("imported_from").is_not_null()).and_where(column("mac").is_not_null());
-    select.cond_where(live(now)).limit(1);
+    select.and_where(column("imported_from").is_not_null()).cond_where(live(now)).limit(1);
     Ok(!database.read(&select).await?.is_empty())
 }
 
@@ -183,8 +182,8 @@ pub(crate) struct Fresh {
     pub(crate) name: String,
     pub(crate) prefix: String,
     pub(crate) last_four: String,
-    /// In hexadecimal; none where it may not be used.
-    pub(crate) mac: Option<String>,
+    /// In hexadecimal.
+    pub(crate) mac: String,
     pub(crate) owner: Uuid,
     pub(crate) group: Option<i64>,
     pub(crate) scopes: Vec<String>,
@@ -198,7 +197,29 @@ pub(crate) struct Fresh {
     pub(crate) imported_from: Option<String>,
 }
 
-/// Stores a key. Errors: [`Error::Unique`] where it was imported before.
+/// Which of these keyed hashes are those of keys.
+pub(crate) async fn known(database: &Database, macs: &[String]) -> Result<Vec<String>> {
+    let mut known = Vec::new();
+    for chunk in macs.chunks(CHUNK) {
+        let rows = database.read(&with_macs(&database.ddl(), chunk)).await?;
+        known.extend(rows.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(known)
+}
+
+/// Whether a keyed hash is that of a key.
+pub(crate) async fn is_known(transaction: &mut Transaction<'_>, ddl: &Ddl, mac: &String) -> Result<bool> {
+    Ok(!transaction.rows(&with_macs(ddl, std::slice::from_ref(mac))).await?.is_empty())
+}
+
+fn with_macs(ddl: &Ddl, macs: &[String]) -> SelectStatement {
+    let mut select = Query::select();
+    select.column(Alias::new("mac")).from(ddl.table(API_KEYS));
+    select.and_where(column("mac").is_in(macs.iter().map(String::as_str)));
+    select
+}
+
+/// Stores a key. Errors: [`Error::Unique`] where another has the same text.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, key: Fresh) -> Result<()> {
     let row = [
         ("kind", Value::from(format::word(key.kind))),

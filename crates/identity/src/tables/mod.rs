@@ -1,11 +1,18 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod anonymous;
 pub(crate) mod api_keys;
+pub(crate) mod directory;
 pub(crate) mod groups;
+pub(crate) mod imported_secrets;
 pub(crate) mod keys;
+pub(crate) mod link_attempts;
+pub(crate) mod linked_accounts;
 mod migrations;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
+pub(crate) mod webhook_tokens;
 
 pub use migrations::{MIGRATIONS, SEALED};
 

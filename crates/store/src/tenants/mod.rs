@@ -2,6 +2,7 @@
 
 mod control;
 mod keys;
+mod listing;
 mod location;
 mod master_key;
 mod open;
@@ -28,6 +29,7 @@ use self::{
 };
 pub use self::{
     keys::MasterKeys,
+    listing::{TenantFilter, TenantSort},
     open::OpenTenant,
     record::TenantRecord,
     sealed::{FeatureTables, SealedColumn},
@@ -299,6 +301,13 @@ impl Tenants {
     /// The control database: for tables of features that belong to no single tenant.
     pub fn control(&self) -> &Database {
         self.control.database()
+    }
+
+    /// A database that belongs to no tenant, by its URL; nothing is made in it.
+    ///
+    /// Errors: 400 `field_invalid`; 503.
+    pub async fn outside(&self, url: &str) -> kernel::Result<Database> {
+        Ok(Location::existing(url)?.open(&self.servers, self.config.sqlite).await?)
     }
 
     /// How many tenants are open.

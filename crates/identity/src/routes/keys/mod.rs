@@ -199,6 +199,8 @@ async fn reachable(
 fn own(principal: &Principal) -> Result<&kernel::ApiKey, Error> {
     match &principal.credential {
         Credential::Key(key) => Ok(key),
-        Credential::Session(_) => Err(Error::new(Reason::NotFound, "The request came with a session, not with a key")),
+        Credential::Session(_) | Credential::Webhook(_) => {
+            Err(Error::new(Reason::NotFound, "The request came with a session, not with a key"))
+        }
     }
 }
