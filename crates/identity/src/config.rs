@@ -4,10 +4,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use ipnet::IpNet;
 use kernel::{ByteSize, Span};
+use mail::MailConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::CaptchaConfig;
+
 /// Who may come in, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
     /// Whether strangers may register: `open` or `closed`.
@@ -46,6 +49,61 @@ pub struct IdentityConfig {
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
+    /// Whether users must confirm their e-mail address before they can log in: `off` or `on`.
+    pub confirm_email: ConfirmEmail,
+    /// Time for which the link in a letter is good that lets one set another password.
+    pub reset_lifetime: Span,
+    /// Time for which the link in a letter is good that confirms an address.
+    pub verify_lifetime: Span,
+    /// Time for which the link in an invitation is good.
+    pub invitation_lifetime: Span,
+    /// The pages that links in letters lead to.
+    pub pages: PagesConfig,
+    /// How letters leave.
+    pub mail: MailConfig,
+    /// Captchas that strangers must solve; none where it is absent.
+    pub captcha: Option<CaptchaConfig>,
+}
+
+/// Whether users must confirm their e-mail address before they can log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfirmEmail {
+    /// They need not.
+    #[default]
+    Off,
+    /// Whoever has an address must.
+    On,
+}
+
+/// The pages that links in letters lead to. `{token}` stands for the token, which the page sends on to the API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PagesConfig {
+    /// Where one sets another password; `https://<domain>/reset-password?token={token}` where absent.
+    pub reset_url: Option<String>,
+    /// Where one confirms an address; `https://<domain>/confirm-email?token={token}` where absent.
+    pub verify_url: Option<String>,
+    /// Where one who was invited sets a password; `https://<domain>/accept-invitation?token={token}` where absent.
+    pub invitation_url: Option<String>,
+}
+
+impl PagesConfig {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let pages = [
+            ("pages.reset_url", &self.reset_url),
+            ("pages.verify_url", &self.verify_url),
+            ("pages.invitation_url", &self.invitation_url),
+        ];
+        for (key, page) in pages {
+            let Some(page) = page else { continue };
+            let parsed = url::Url::parse(page);
+            if !page.contains("{token}") || !parsed.is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
+                return Err((key, "write a URL with {token} in it, such as https://example.com/confirm?token={token}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How session tokens are signed.
@@ -67,6 +125,9 @@ impl IdentityConfig {
             let mistake = "a network of all addresses is no list; name the networks of your desks";
             return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
         }
+        let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
+        self.pages.check().map_err(owned)?;
+        self.captcha.as_ref().map_or(Ok(()), CaptchaConfig::check).map_err(owned)?;
         Ok(())
     }
 }
@@ -104,6 +165,13 @@ impl Default for IdentityConfig {
             password_passes: count(2),
             hash_threads: None,
             hash_queue: 64,
+            confirm_email: ConfirmEmail::Off,
+            reset_lifetime: Span::seconds(60 * 60),
+            verify_lifetime: Span::seconds(24 * 60 * 60),
+            invitation_lifetime: Span::seconds(7 * 24 * 60 * 60),
+            pages: PagesConfig::default(),
+            mail: MailConfig::default(),
+            captcha: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use store::Tenants;
 use crate::{
     IdentityConfig,
     backoff::Backoff,
+    letters::Letters,
     password::Hasher,
     sessions::Sessions,
     settings::Settings,
@@ -52,6 +53,9 @@ pub struct Identity {
     pub(crate) backoff: Backoff,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    /// Hashes of one-time tokens that are being spent at this moment.
+    pub(crate) spending: Turnstile<String>,
+    pub(crate) letters: Letters,
 }
 
 impl Identity {
@@ -65,6 +69,8 @@ impl Identity {
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
             backoff: Backoff::new(),
             registering: Turnstile::new(),
+            spending: Turnstile::new(),
+            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             bootstrap,
             settings,
             config,
@@ -77,8 +83,16 @@ impl Identity {
         self.sessions.flush().await;
     }
 
-    /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
+    /// never ends.
     pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+        async move {
+            let ((), ()) = tokio::join!(keeping, carrying);
+        }
+    }
+
+    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));

@@ -9,6 +9,7 @@ mod admin;
 mod anonymous;
 mod backoff;
 mod bootstrap;
+mod captcha;
 mod config;
 mod entry;
 mod fitness;
@@ -30,11 +31,12 @@ mod turnstile;
 mod user;
 mod users;
 
-pub use config::{IdentityConfig, Registration, TokenAlgorithm};
+pub use captcha::{CaptchaAction, CaptchaConfig, CaptchaProvider};
+pub use config::{ConfirmEmail, IdentityConfig, PagesConfig, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
 pub use routes::routes;
-pub use tables::{MIGRATIONS, SEALED};
+pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.

@@ -2,10 +2,15 @@
 
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod letters;
 mod migrations;
+pub(crate) mod one_time_tokens;
+pub(crate) mod profiles;
+pub(crate) mod removal;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
+pub use letters::CONTROL_MIGRATIONS;
 pub use migrations::{MIGRATIONS, SEALED};
 
 use sea_query::{Alias, Expr, InsertStatement, Query, TableRef};

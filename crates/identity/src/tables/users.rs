@@ -5,7 +5,7 @@ use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement,
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of, sessions};
+use super::{column, groups, groups::GROUPS, insert, of, profiles, sessions};
 use crate::{User, UserStatus};
 
 pub(crate) const USERS: &str = "_users";
@@ -89,7 +89,7 @@ pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<
     database.read(&select).await?.iter().map(|row| Ok(from_row(row)?.user)).collect()
 }
 
-/// Stores a user under the next number, which is its answer. A number is given once, even if its user is removed.
+/// Stores a user with an empty profile under the next number, which is its answer. A number is given once, even if its user is removed.
 ///
 /// Errors: [`Error::Unique`] where the name or the address is taken.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fresh) -> Result<i64> {
@@ -109,6 +109,7 @@ pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fres
         ("created_by", Value::from(transaction.context().user)),
     ];
     transaction.execute(&insert(ddl.table(USERS), row)?).await?;
+    profiles::add(transaction, ddl, user.id).await?;
     Ok(number)
 }
 
@@ -176,7 +177,13 @@ pub(crate) async fn change(
         .await
 }
 
-fn update(transaction: &Transaction<'_>, ddl: &Ddl, id: Uuid, values: Vec<(&'static str, Value)>) -> UpdateStatement {
+/// The update of columns of a user, with who changes it and when.
+pub(crate) fn update(
+    transaction: &Transaction<'_>,
+    ddl: &Ddl,
+    id: Uuid,
+    values: Vec<(&'static str, Value)>,
+) -> UpdateStatement {
     let mut update = Query::update();
     update.table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
     for (field, value) in values {
