@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use identity::{GroupChange, NewUser};
 use insula::{Config, Options, Server};
-use kernel::{Secret, Tenant};
+use kernel::{Secret, Tenant, WriteContext};
 use store::{NewTenant, OpenTenant};
 use tempfile::TempDir;
 use testkit::Backend;
@@ -131,7 +131,7 @@ impl World {
         let tenants = Arc::clone(&self.server.installation().tenants);
         self.server.stop().await.unwrap();
         for record in tenants.list().await.unwrap() {
-            tenants.delete(&record).await.unwrap();
+            tenants.delete(&record, &WriteContext::system()).await.unwrap();
         }
     }
 }

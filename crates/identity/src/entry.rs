@@ -2,13 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use kernel::{Cause, Error, Reason, RequestId, Result, Tenant, WriteContext};
+use kernel::{Cause, Error, Reason, RequestId, Result, Tenant, WriteContext, time::Timestamp};
 use store::{Ddl, OpenTenant, Transaction};
 use uuid::Uuid;
 
 use crate::{
     Identity, User, UserStatus,
-    sessions::Lifetimes,
+    refresh_token::RefreshToken,
+    sessions::{Lifetimes, after},
     tables::{
         sessions::{self, Fresh},
         users::{self, Locked},
@@ -72,6 +73,21 @@ pub(crate) struct Entered {
 pub(crate) struct Issued {
     /// For `Authorization: Bearer`.
     pub(crate) token: String,
+    /// Good for one new pair.
+    pub(crate) refresh_token: String,
+    /// When the session ends if it is used no more.
+    pub(crate) expires_at: Timestamp,
+    /// Until when the refresh token is good.
+    pub(crate) refresh_expires_at: Timestamp,
+}
+
+/// One generation of a session: each renewal begins another.
+pub(crate) struct Generation {
+    pub(crate) session: Uuid,
+    pub(crate) number: i64,
+    pub(crate) begun: Timestamp,
+    /// Until when its refresh token is good.
+    pub(crate) refresh_until: Timestamp,
 }
 
 impl Identity {
@@ -116,24 +132,51 @@ impl Identity {
         method: Method,
     ) -> Result<(Fresh, Issued)> {
         let settings = self.settings.of(tenant).await?;
-        let id = Uuid::now_v7();
-        let from = kernel::time::now();
-        let lifetimes = Lifetimes::of(&settings, &user.group);
-        let subject = Subject { user: user.id, session: id, group: &user.group, from, until: lifetimes.last(from) };
-        let token = self.tokens.sign(tenant, &subject).await?;
+        let open = self.tenants.open(tenant).await?;
+        let (id, begun) = (Uuid::now_v7(), kernel::time::now());
+        let refresh_until = after(begun, settings.refresh_lifetime.0);
+        let generation = Generation { session: id, number: 0, begun, refresh_until };
+        let tokens = self.issue(tenant, &open, user, &generation).await?;
         let cap = user.group.max_concurrent_sessions.filter(|cap| *cap > 0);
         let session = Fresh {
             id,
-            token_hash: tokens::hex(&tokens::hash(&token)),
+            token_hash: tokens::hex(&tokens::hash(&tokens.token)),
             user: user.id,
             method,
-            created_at: from,
-            expires_at: lifetimes.end(from, from),
+            created_at: begun,
+            expires_at: tokens.expires_at,
+            refresh_until,
             ip: visitor.client.to_string(),
             user_agent: visitor.user_agent.clone(),
             cap: cap.unwrap_or(settings.max_concurrent_sessions.get().into()),
         };
-        Ok((session, Issued { token }))
+        Ok((session, tokens))
+    }
+
+    /// The pair of tokens of a session's generation.
+    pub(crate) async fn issue(
+        &self,
+        tenant: &Tenant,
+        open: &OpenTenant,
+        user: &User,
+        generation: &Generation,
+    ) -> Result<Issued> {
+        let Generation { session, number, begun, refresh_until } = *generation;
+        let lifetimes = Lifetimes::of(&*self.settings.of(tenant).await?, &user.group);
+        let subject = Subject {
+            user: user.id,
+            session,
+            generation: number,
+            group: &user.group,
+            from: begun,
+            until: lifetimes.last(begun),
+        };
+        Ok(Issued {
+            token: self.tokens.sign(tenant, &subject).await?,
+            refresh_token: RefreshToken::new(&open.key, tenant.id, session, number).to_text(),
+            expires_at: lifetimes.end(begun, kernel::time::now()),
+            refresh_expires_at: refresh_until,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use kernel::{
     reload::{Commit, Reload},
 };
 use store::Tenants;
+use uuid::Uuid;
 
 use crate::{
     IdentityConfig,
@@ -56,6 +57,8 @@ pub struct Identity {
     /// Hashes of one-time tokens that are being spent at this moment.
     pub(crate) spending: Turnstile<String>,
     pub(crate) letters: Letters,
+    /// Sessions that are being renewed at this moment.
+    pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
@@ -71,6 +74,7 @@ impl Identity {
             registering: Turnstile::new(),
             spending: Turnstile::new(),
             letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
+            refreshing: Turnstile::new(),
             bootstrap,
             settings,
             config,
@@ -111,7 +115,8 @@ impl Identity {
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
-        let known = self.tokens.known(&hash, kernel::time::now());
+        let now = kernel::time::now();
+        let known = self.tokens.known(&hash, now);
         let claimed = match &known {
             Some(verified) => verified.tenant,
             None => tokens::claimed_tenant(token)?,
@@ -128,7 +133,7 @@ impl Identity {
             Some(verified) => verified,
             None => self.tokens.verify(&tenant, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, &hash).await?;
+        let session = self.sessions.enter(&tenant, &verified, now).await?;
         Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
     }
 }

@@ -81,7 +81,7 @@ impl Aged {
         let aged = Self { identity, tenant, token: entered.tokens.token, _folder: folder };
         let began = minutes_ago(minutes);
         let end = minutes_ago(minutes - 60);
-        let values = [("created_at", began), ("last_accessed", began), ("expires_at", end)];
+        let values = [("created_at", began), ("last_accessed", began), ("expires_at", end), ("refresh_until", end)];
         aged.write("_sessions", values.map(|(name, moment)| (name, moment.into()))).await;
         aged
     }

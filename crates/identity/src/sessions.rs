@@ -22,13 +22,15 @@ use crate::{
     IdentityConfig, UserStatus,
     settings::Settings,
     tables::sessions::{self, Found},
-    tokens::{TokenHash, Verified, hex, invalid},
+    tokens::{Verified, invalid},
     turnstile::Turnstile,
 };
 
 /// How long this process believes what it read of a session: what ends elsewhere is to be known here within five seconds,
 /// the reading included.
 const BELIEVED: Duration = Duration::from_secs(3);
+/// How long after a renewal the tokens before it are good: for two tabs at once.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 50_000;
 const GROUPS: usize = 50_000;
 
@@ -51,19 +53,20 @@ impl Lifetimes {
     }
 
     /// The moment at which a session ends that is used no more.
-    pub(crate) fn end(&self, created_at: Timestamp, last_accessed: Timestamp) -> Timestamp {
-        let from = if self.refresh { last_accessed } else { created_at };
+    pub(crate) fn end(&self, begun: Timestamp, last_accessed: Timestamp) -> Timestamp {
+        let from = if self.refresh { last_accessed } else { begun };
         let timeout = Duration::from_secs(self.timeout_minutes.saturating_mul(60));
-        after(from, timeout).min(self.last(created_at))
+        after(from, timeout).min(self.last(begun))
     }
 
-    /// The moment at which a session ends in any case.
-    pub(crate) fn last(&self, created_at: Timestamp) -> Timestamp {
-        after(created_at, self.longest)
+    /// The moment at which a session ends in any case, unless it is renewed.
+    pub(crate) fn last(&self, begun: Timestamp) -> Timestamp {
+        after(begun, self.longest)
     }
 }
 
-fn after(moment: Timestamp, span: Duration) -> Timestamp {
+/// A moment some time later.
+pub(crate) fn after(moment: Timestamp, span: Duration) -> Timestamp {
     moment.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
@@ -72,8 +75,10 @@ pub(crate) struct Session {
     pub(crate) principal: Arc<Principal>,
     pub(crate) created_at: Timestamp,
     pub(crate) lifetimes: Lifetimes,
+    /// When its generation began.
+    begun: Timestamp,
+    generation: i64,
     tenant: TenantId,
-    token_hash: TokenHash,
     read: Instant,
     activity: Arc<Activity>,
 }
@@ -85,7 +90,13 @@ impl Session {
 
     /// The moment at which it ends if it is used no more.
     pub(crate) fn expires_at(&self) -> Timestamp {
-        self.lifetimes.end(self.created_at, self.last_accessed())
+        self.lifetimes.end(self.begun, self.last_accessed())
+    }
+
+    /// Whether a token of a generation is good.
+    fn takes(&self, generation: i64, now: Timestamp) -> bool {
+        generation == self.generation
+            || (generation.checked_add(1) == Some(self.generation) && now < after(self.begun, GRACE))
     }
 }
 
@@ -95,7 +106,9 @@ struct Activity {
     last_accessed: AtomicI64,
     unwritten: AtomicBool,
     tenant: Arc<Tenant>,
-    created_at: Timestamp,
+    /// When the generation began, and which it is.
+    begun: Timestamp,
+    generation: i64,
     lifetimes: Lifetimes,
 }
 
@@ -137,13 +150,12 @@ impl Sessions {
     }
 
     /// The session of a verified token, which this request keeps alive. Errors: 401 `session_invalid`, 503.
-    pub(crate) async fn enter(&self, tenant: &Arc<Tenant>, token: &Verified, hash: &TokenHash) -> Result<Arc<Session>> {
-        let session = match self.believed(tenant.id, token.session) {
+    pub(crate) async fn enter(&self, tenant: &Arc<Tenant>, token: &Verified, now: Timestamp) -> Result<Arc<Session>> {
+        let session = match self.believed(tenant.id, token) {
             Some(session) => session,
-            None => self.read(tenant, token, hash).await?,
+            None => self.read(tenant, token).await?,
         };
-        let now = kernel::time::now();
-        if session.principal.id != token.user || session.token_hash != *hash || now >= session.expires_at() {
+        if session.principal.id != token.user || !session.takes(token.generation, now) || now >= session.expires_at() {
             return Err(invalid());
         }
         if session.lifetimes.refresh {
@@ -160,32 +172,35 @@ impl Sessions {
         // There was no room for it.
         let open = self.tenants.open(tenant).await?;
         let found = sessions::find(&open.system, id).await?.ok_or_else(invalid)?;
-        self.assemble(tenant, id, found, &TokenHash::default(), Instant::now()).await
+        self.assemble(tenant, id, found, Instant::now()).await
     }
 
-    fn believed(&self, tenant: TenantId, id: Uuid) -> Option<Arc<Session>> {
-        self.alive.get(&id).filter(|session| session.tenant == tenant && session.read.elapsed() < BELIEVED)
+    /// What is known of a token's session, unless the token tells that it was renewed elsewhere.
+    fn believed(&self, tenant: TenantId, token: &Verified) -> Option<Arc<Session>> {
+        self.alive.get(&token.session).filter(|session| {
+            session.tenant == tenant && session.generation >= token.generation && session.read.elapsed() < BELIEVED
+        })
     }
 
     /// Reads a session anew; many requests of one session at once read it once.
-    async fn read(&self, tenant: &Arc<Tenant>, token: &Verified, hash: &TokenHash) -> Result<Arc<Session>> {
+    async fn read(&self, tenant: &Arc<Tenant>, token: &Verified) -> Result<Arc<Session>> {
         let id = token.session;
         if self.ended.contains_key(&id) {
             return Err(invalid());
         }
         let _pass = self.reading.enter(id).await;
-        if let Some(session) = self.believed(tenant.id, id) {
+        if let Some(session) = self.believed(tenant.id, token) {
             return Ok(session);
         }
         let read = Instant::now();
         let open = self.tenants.open(tenant).await?;
         let found = sessions::find(&open.system, id).await?;
-        let found = found.filter(|found| found.status == UserStatus::Active && found.token_hash == hex(hash));
+        let found = found.filter(|found| found.status == UserStatus::Active);
         let Some(found) = found else {
             self.alive.remove(&id);
             return Err(invalid());
         };
-        let assembled = self.assemble(tenant, id, found, hash, read).await;
+        let assembled = self.assemble(tenant, id, found, read).await;
         let session = assembled.inspect_err(|_| drop(self.alive.remove(&id)))?;
         self.alive.insert(id, Arc::clone(&session));
         // In this order and the other way round in `end`, so that one of the two removes it.
@@ -197,14 +212,8 @@ impl Sessions {
         Ok(session)
     }
 
-    async fn assemble(
-        &self,
-        tenant: &Arc<Tenant>,
-        id: Uuid,
-        found: Found,
-        hash: &TokenHash,
-        read: Instant,
-    ) -> Result<Arc<Session>> {
+    async fn assemble(&self, tenant: &Arc<Tenant>, id: Uuid, found: Found, read: Instant) -> Result<Arc<Session>> {
+        let begun = found.begun();
         let group = self.same_group(tenant.id, found.group);
         let lifetimes = Lifetimes::of(&*self.settings.of(tenant).await?, &group);
         let pending = self.unwritten.lock().get(&id).cloned();
@@ -217,7 +226,8 @@ impl Sessions {
             last_accessed: AtomicI64::new(later.unwrap_or(found.last_accessed).as_microsecond()),
             unwritten: AtomicBool::new(false),
             tenant: Arc::clone(tenant),
-            created_at: found.created_at,
+            begun,
+            generation: found.generation,
             lifetimes,
         };
         let principal = Principal {
@@ -233,8 +243,9 @@ impl Sessions {
             principal: Arc::new(principal),
             created_at: found.created_at,
             lifetimes,
+            begun,
+            generation: found.generation,
             tenant: tenant.id,
-            token_hash: *hash,
             read,
             activity: Arc::new(activity),
         }))
@@ -267,6 +278,12 @@ impl Sessions {
         for id in ids {
             unwritten.remove(id);
         }
+    }
+
+    /// Makes this process read a session anew that was renewed. Its activity until then is written down already.
+    pub(crate) fn renewed(&self, id: Uuid) {
+        self.alive.remove(&id);
+        self.unwritten.lock().remove(&id);
     }
 
     /// Makes this process read sessions anew whose user or group has changed.
@@ -331,7 +348,7 @@ impl Sessions {
 /// Sessions by the moment of their last use, to a few seconds, and by the moment of their end: so that a flush takes
 /// few statements however many sessions there are.
 #[derive(Default)]
-struct Batches(HashMap<(i64, Timestamp), Vec<Uuid>>);
+struct Batches(HashMap<(i64, Timestamp, Option<i64>), Vec<Uuid>>);
 
 impl Batches {
     const STEP: i64 = 5;
@@ -339,9 +356,11 @@ impl Batches {
     fn add(&mut self, id: Uuid, activity: &Activity) {
         let second = activity.last_accessed().as_second();
         let step = second - second.rem_euclid(Self::STEP);
-        let accessed = Timestamp::from_second(step).unwrap_or_default().max(activity.created_at);
-        let end = activity.lifetimes.end(activity.created_at, accessed);
-        self.0.entry((accessed.as_microsecond(), end)).or_default().push(id);
+        let accessed = Timestamp::from_second(step).unwrap_or_default().max(activity.begun);
+        let end = activity.lifetimes.end(activity.begun, accessed);
+        let last = end == activity.lifetimes.last(activity.begun);
+        let key = (accessed.as_microsecond(), end, last.then_some(activity.generation));
+        self.0.entry(key).or_default().push(id);
     }
 
     fn sessions(&self) -> impl Iterator<Item = Uuid> {
@@ -349,9 +368,10 @@ impl Batches {
     }
 
     fn into_activities(self) -> Vec<sessions::Activity> {
-        let activity = |((accessed, expires_at), sessions)| sessions::Activity {
+        let activity = |((accessed, expires_at, generation), sessions)| sessions::Activity {
             last_accessed: Timestamp::from_microsecond(accessed).unwrap_or_default(),
             expires_at,
+            generation,
             sessions,
         };
         self.0.into_iter().map(activity).collect()

@@ -34,11 +34,12 @@ fn sessions_in_use_at_about_the_same_time_are_one_statement() {
         cors_origins: Vec::new(),
         folder: "a".into(),
     });
-    let used = |created_at: i64, second: i64| Activity {
+    let used = |begun: i64, second: i64| Activity {
         last_accessed: at(second).as_microsecond().into(),
         unwritten: true.into(),
         tenant: Arc::clone(&tenant),
-        created_at: at(created_at),
+        begun: at(begun),
+        generation: 0,
         lifetimes: lifetimes(true),
     };
     let mut batches = Batches::default();

@@ -40,6 +40,9 @@ struct Claims {
     sub: Uuid,
     tid: Uuid,
     sid: Uuid,
+    /// The session's generation; tokens of the version before have none.
+    #[serde(rename = "gen", default)]
+    generation: i64,
     grp: String,
     pwr: u8,
     iat: i64,
@@ -60,6 +63,7 @@ pub(crate) struct Verified {
     pub(crate) tenant: TenantId,
     pub(crate) session: Uuid,
     pub(crate) user: Uuid,
+    pub(crate) generation: i64,
     /// Unix seconds.
     expires: i64,
 }
@@ -68,6 +72,7 @@ pub(crate) struct Verified {
 pub(crate) struct Subject<'a> {
     pub(crate) user: Uuid,
     pub(crate) session: Uuid,
+    pub(crate) generation: i64,
     pub(crate) group: &'a Group,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
@@ -94,6 +99,7 @@ impl Tokens {
             sub: subject.user,
             tid: tenant.id,
             sid: subject.session,
+            generation: subject.generation,
             grp: subject.group.name.clone(),
             pwr: subject.group.power,
             iat: subject.from.as_second(),
@@ -133,7 +139,13 @@ impl Tokens {
         if claims.tid != tenant.id || claims.exp <= kernel::time::now().as_second() {
             return Err(invalid());
         }
-        let verified = Verified { tenant: tenant.id, session: claims.sid, user: claims.sub, expires: claims.exp };
+        let verified = Verified {
+            tenant: tenant.id,
+            session: claims.sid,
+            user: claims.sub,
+            generation: claims.generation,
+            expires: claims.exp,
+        };
         self.verified.insert(hash, verified);
         Ok(verified)
     }

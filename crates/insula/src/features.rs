@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use edge::Routes;
 use identity::{Bootstrap, Identity};
-use store::{Migration, Tenants};
+use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
 use crate::{config::Config, transfer};
 
@@ -17,13 +17,23 @@ pub struct Features {
 }
 
 /// The steps of all features' tables.
-pub(crate) fn migrations() -> Vec<Migration> {
+fn migrations() -> Vec<Migration> {
     [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
 }
 
 /// The steps of the features' tables in the control database.
 pub(crate) fn control_migrations() -> Vec<Migration> {
     identity::CONTROL_MIGRATIONS.to_vec()
+}
+
+/// The columns of the features' tables that hold sealed values alone.
+fn sealed_columns() -> Vec<SealedColumn> {
+    identity::SEALED.iter().map(|&(table, column)| SealedColumn { table, column }).collect()
+}
+
+/// What all features keep for each tenant.
+pub(crate) fn tables() -> FeatureTables {
+    FeatureTables { migrations: migrations(), sealed: sealed_columns() }
 }
 
 impl Features {

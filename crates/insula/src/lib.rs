@@ -6,10 +6,12 @@
 pub mod cli;
 pub mod config;
 mod demo;
+mod export_tenant;
 mod failure;
 mod features;
 mod installation;
 mod log;
+mod master_key;
 mod password;
 mod private_file;
 mod ready;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails has failed")]
 
 use insula::{Config, Options, Server};
-use kernel::Secret;
+use kernel::{Secret, WriteContext};
 use serde_json::{Value, json};
 use testkit::Backend;
 
@@ -72,7 +72,7 @@ async fn every_account_sees_what_its_group_may(backend: Backend) {
     let (status, _) = client.post("/query", Some(&guest), json!({ "action": "count", "table": "loans" })).await;
     assert_eq!(status, 403);
     let tenants = &server.installation().tenants;
-    tenants.delete(&tenants.by_name("demo").await.unwrap()).await.unwrap();
+    tenants.delete(&tenants.by_name("demo").await.unwrap(), &WriteContext::system()).await.unwrap();
     server.stop().await.unwrap();
 }
 

@@ -117,6 +117,7 @@ reasons! {
     ProviderUnavailable "provider_unavailable" 502 "The outside provider cannot be reached or answers nonsense.",
     NotInitialised "not_initialised" 503 "The installation has no tenant yet.",
     DatabaseUnavailable "database_unavailable" 503 "The database cannot be reached or is overloaded.",
+    SecretsUnreadable "secrets_unreadable" 503 "The tenant's secrets cannot be opened, or lie unsealed; the operator must see to it.",
     Busy "busy" 503 "A queue of the server is full; try again shortly.",
     Timeout "timeout" 504 "The request took longer than is allowed.",
 }

@@ -194,6 +194,22 @@ impl Database {
         }
     }
 
+    /// From now on, what is deleted or replaced is overwritten in the file. Servers clean up in their own time.
+    pub(crate) async fn erase_what_is_deleted(&self) -> Result<()> {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.erase_what_is_deleted().await,
+            Engine::Postgres(_) | Engine::Mariadb(_) => Ok(()),
+        }
+    }
+
+    /// Writes what was committed into the file itself and empties its log, where the database is a file.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.checkpoint().await,
+            Engine::Postgres(_) | Engine::Mariadb(_) => Ok(()),
+        }
+    }
+
     async fn script_value(&self, sql: &'static str) -> Result<Vec<Row>> {
         let statement = crate::Statement::fixed(sql);
         match &self.0.engine {

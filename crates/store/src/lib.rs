@@ -37,6 +37,6 @@ pub use migration::{Migration, migrate};
 pub use schema::{Column, OutputColumn, Schema, Table};
 pub use scripts::{AppliedScript, apply_scripts};
 pub use sqlite::SqliteConfig;
-pub use tenants::{NewTenant, OpenTenant, StoreConfig, TenantRecord, Tenants};
+pub use tenants::{FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantRecord, Tenants};
 pub use transaction::Transaction;
 pub use value::{Row, Value};

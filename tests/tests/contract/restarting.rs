@@ -28,6 +28,6 @@ async fn a_restart_ends_no_session(backend: Backend) {
     let tenants = std::sync::Arc::clone(&server.installation().tenants);
     server.stop().await.unwrap();
     let record = tenants.by_name(&tenant.name).await.unwrap();
-    tenants.delete(&record).await.unwrap();
+    tenants.delete(&record, &kernel::WriteContext::system()).await.unwrap();
     drop(data);
 }

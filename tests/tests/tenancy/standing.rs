@@ -43,7 +43,7 @@ async fn a_deleted_tenant_is_gone_with_its_data(backend: Backend) {
     let Neighbours { world, other, ours, theirs } = Neighbours::new(backend).await;
     let tenants = &world.server.installation().tenants;
     let record = tenants.by_name(&other.name).await.unwrap();
-    tenants.delete(&record).await.unwrap();
+    tenants.delete(&record, &kernel::WriteContext::system()).await.unwrap();
     assert_eq!(refusals(&theirs).await, vec![(421, "host_unknown".to_owned()); 4]);
     let direct = world.anonymous().with_token(theirs.token.clone().unwrap());
     assert_eq!(direct.get("/permissions").await.refusal(), (401, "session_invalid"));

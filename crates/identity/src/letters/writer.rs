@@ -3,14 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use kernel::{Error, Result, Span, Tenant};
 use serde::Serialize;
 use store::OpenTenant;
 
 use super::{Kind, shown};
 use crate::{
-    Identity, IdentityConfig, User, UserStatus,
+    Identity, IdentityConfig, User, UserStatus, base62,
     tables::{
         letters::Queued,
         one_time_tokens::{self, Fresh, Purpose},
@@ -18,9 +17,6 @@ use crate::{
     },
     tokens,
 };
-
-/// Bytes of chance in a token.
-const TOKEN_BYTES: usize = 32;
 
 /// What a template may use.
 #[derive(Serialize)]
@@ -129,9 +125,10 @@ async fn ticket(
         Kind::ResetPassword => (settings.reset_lifetime, &settings.pages.reset_url, "reset-password"),
         _ => (settings.verify_lifetime, &settings.pages.verify_url, "confirm-email"),
     };
-    let mut bytes = [0; TOKEN_BYTES];
-    rand::fill(&mut bytes).map_err(|_| Error::internal("there is no source of chance"))?;
-    let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    // 256 bits.
+    let mut chance = [[0; 8]; 4];
+    rand::fill(chance.as_flattened_mut()).map_err(|_| Error::internal("there is no source of chance"))?;
+    let token = base62::encode(&chance);
     let fresh = Fresh {
         hash: tokens::hex(&tokens::hash(&token)),
         purpose,

@@ -17,13 +17,16 @@ mod status;
 use std::sync::Arc;
 
 use edge::RequestInfo;
-use kernel::Group;
+use kernel::{Group, time::rfc3339};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{Identity, User, entry::Visitor};
+use crate::{
+    Identity, User,
+    entry::{Entered, Issued, Visitor},
+};
 
 /// The routes below `/auth/`, and the two by which a new installation is initialised.
 pub fn routes(identity: Arc<Identity>) -> edge::Routes {
@@ -103,13 +106,28 @@ struct SessionBegun {
     success: bool,
     /// The token for `Authorization: Bearer`.
     token: String,
-    /// Who it stands for.
+    /// For one new pair of tokens, at `POST /auth/refresh`.
+    #[schema(example = "inr_…")]
+    refresh_token: String,
+    /// When the session ends if it is used no more, RFC 3339 in UTC.
+    expires_at: String,
+    /// Until when the refresh token is good.
+    refresh_expires_at: String,
+    /// Who the token stands for.
     user: Account,
 }
 
 impl SessionBegun {
-    fn new(entered: crate::entry::Entered) -> Self {
-        Self { success: true, user: Account::new(&entered.user), token: entered.tokens.token }
+    fn new(entered: Entered) -> Self {
+        let Issued { token, refresh_token, expires_at, refresh_expires_at } = entered.tokens;
+        Self {
+            success: true,
+            token,
+            refresh_token,
+            expires_at: rfc3339(expires_at),
+            refresh_expires_at: rfc3339(refresh_expires_at),
+            user: Account::new(&entered.user),
+        }
     }
 }
 

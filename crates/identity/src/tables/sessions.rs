@@ -5,7 +5,12 @@ use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query};
 use store::{Database, Ddl, Result, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of, users::USERS};
+use super::{
+    column, groups,
+    groups::GROUPS,
+    insert, of,
+    users::{self, USERS},
+};
 use crate::{UserStatus, entry::Method};
 
 pub(crate) const SESSIONS: &str = "_sessions";
@@ -17,12 +22,14 @@ const CHUNK: usize = 500;
 #[derive(Clone)]
 pub(crate) struct Fresh {
     pub(crate) id: Uuid,
-    /// SHA-256 of the token, in hexadecimal.
+    /// SHA-256 of the first token, in hexadecimal: by it nodes of the version before recognise the session.
     pub(crate) token_hash: String,
     pub(crate) user: Uuid,
     pub(crate) method: Method,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// Until when a refresh token renews it.
+    pub(crate) refresh_until: Timestamp,
     pub(crate) ip: String,
     pub(crate) user_agent: Option<String>,
     /// Sessions that the user may have; the oldest make room.
@@ -31,10 +38,14 @@ pub(crate) struct Fresh {
 
 /// A session with the user and the group it acts for, as the database has them now.
 pub(crate) struct Found {
-    pub(crate) token_hash: String,
     pub(crate) created_at: Timestamp,
     pub(crate) last_accessed: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// How often it was renewed.
+    pub(crate) generation: i64,
+    pub(crate) renewed_at: Option<Timestamp>,
+    /// Until when a refresh token renews it; none in a session of the version before.
+    pub(crate) refresh_until: Option<Timestamp>,
     pub(crate) user: Uuid,
     pub(crate) number: i64,
     pub(crate) username: String,
@@ -44,11 +55,19 @@ pub(crate) struct Found {
     pub(crate) group: Group,
 }
 
+impl Found {
+    /// When the newest generation began.
+    pub(crate) fn begun(&self) -> Timestamp {
+        self.renewed_at.unwrap_or(self.created_at)
+    }
+}
+
 /// Reads a session with its user and group, in one statement.
 pub(crate) async fn find(database: &Database, id: Uuid) -> Result<Option<Found>> {
     let ddl = database.ddl();
     let mut select = Query::select();
-    select.columns(["token_hash", "created_at", "last_accessed", "expires_at"].map(|name| of(SESSIONS, name)));
+    let columns = ["created_at", "last_accessed", "expires_at", "generation", "renewed_at", "refresh_until"];
+    select.columns(columns.map(|name| of(SESSIONS, name)));
     select.columns(["id", "number", "username", "email", "name", "status"].map(|name| of(USERS, name)));
     groups::add_columns(&mut select);
     select.from(ddl.table(SESSIONS));
@@ -60,17 +79,19 @@ pub(crate) async fn find(database: &Database, id: Uuid) -> Result<Option<Found>>
     let rows = database.read(&select).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Found {
-        token_hash: row.text(0)?.to_owned(),
-        created_at: row.timestamp(1)?,
-        last_accessed: row.timestamp(2)?,
-        expires_at: row.timestamp(3)?,
-        user: row.uuid(4)?,
-        number: row.int(5)?,
-        username: row.text(6)?.to_owned(),
-        email: row.maybe_text(7)?.map(str::to_owned),
-        name: row.text(8)?.to_owned(),
-        status: UserStatus::from_word(row.text(9)?),
-        group: groups::from_row(row, 10)?,
+        created_at: row.timestamp(0)?,
+        last_accessed: row.timestamp(1)?,
+        expires_at: row.timestamp(2)?,
+        generation: row.int(3)?,
+        renewed_at: row.maybe_timestamp(4)?,
+        refresh_until: row.maybe_timestamp(5)?,
+        user: row.uuid(6)?,
+        number: row.int(7)?,
+        username: row.text(8)?.to_owned(),
+        email: row.maybe_text(9)?.map(str::to_owned),
+        name: row.text(10)?.to_owned(),
+        status: UserStatus::from_word(row.text(11)?),
+        group: groups::from_row(row, 12)?,
     }))
 }
 
@@ -85,6 +106,7 @@ pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, session: F
         ("created_at", Value::from(session.created_at)),
         ("last_accessed", Value::from(session.created_at)),
         ("expires_at", Value::from(session.expires_at)),
+        ("refresh_until", Value::from(session.refresh_until)),
         ("ip", Value::from(session.ip)),
         ("user_agent", Value::from(session.user_agent)),
     ];
@@ -105,6 +127,47 @@ async fn make_room(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Uuid, cap
         transaction.execute(&delete).await?;
     }
     Ok(oldest)
+}
+
+/// The next generation of a session.
+#[derive(Clone)]
+pub(crate) struct Renewal {
+    pub(crate) session: Uuid,
+    pub(crate) user: Uuid,
+    /// The generation that it follows.
+    pub(crate) generation: i64,
+    pub(crate) renewed_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) refresh_until: Timestamp,
+}
+
+/// Renews a session of an active user; false where it has another generation by now, or is gone.
+pub(crate) async fn renew(database: &Database, context: &WriteContext, renewal: Renewal) -> Result<bool> {
+    let ddl = database.ddl();
+    database
+        .transaction(context, move |transaction| {
+            let (ddl, renewal) = (ddl.clone(), renewal.clone());
+            Box::pin(async move {
+                let locked = users::lock(transaction, &ddl, renewal.user).await?;
+                if locked.is_none_or(|user| user.status != UserStatus::Active) {
+                    return Ok(false);
+                }
+                let mut update = Query::update();
+                update.table(ddl.table(SESSIONS)).value(Alias::new("generation"), renewal.generation + 1);
+                for (name, moment) in [
+                    ("renewed_at", renewal.renewed_at),
+                    ("last_accessed", renewal.renewed_at),
+                    ("expires_at", renewal.expires_at),
+                    ("refresh_until", renewal.refresh_until),
+                ] {
+                    update.value(Alias::new(name), Expr::from(Value::from(moment)));
+                }
+                update.and_where(column("id").eq(renewal.session.to_string()));
+                update.and_where(column("generation").eq(renewal.generation));
+                Ok(transaction.execute(&update).await? == 1)
+            })
+        })
+        .await
 }
 
 /// Ends one session.
@@ -142,6 +205,8 @@ pub(crate) async fn end_all(
 pub(crate) struct Activity {
     pub(crate) last_accessed: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// The generation that the end depends on, where it does: a renewal moves the last possible end.
+    pub(crate) generation: Option<i64>,
     pub(crate) sessions: Vec<Uuid>,
 }
 
@@ -161,6 +226,9 @@ pub(crate) async fn write_activity(database: &Database, activities: Vec<Activity
                         update.value(Alias::new("expires_at"), Expr::from(Value::from(activity.expires_at)));
                         update.and_where(column("id").is_in(chunk.iter().map(Uuid::to_string)));
                         update.and_where(column("last_accessed").lt(Expr::from(accessed.clone())));
+                        if let Some(generation) = activity.generation {
+                            update.and_where(column("generation").eq(generation));
+                        }
                         transaction.execute(&update).await?;
                     }
                 }
@@ -170,14 +238,16 @@ pub(crate) async fn write_activity(database: &Database, activities: Vec<Activity
         .await
 }
 
-/// Removes sessions that ended before a moment; answers how many.
+/// Removes sessions that ended before a moment and can be renewed no more; answers how many.
 pub(crate) async fn sweep(database: &Database, before: Timestamp) -> Result<u64> {
     let ddl = database.ddl();
     database
         .transaction(&WriteContext::system(), move |transaction| {
             let mut delete = Query::delete();
             delete.from_table(ddl.table(SESSIONS));
-            delete.and_where(column("expires_at").lt(Expr::from(Value::from(before))));
+            let moment = || Expr::from(Value::from(before));
+            delete.and_where(column("expires_at").lt(moment()));
+            delete.and_where(column("refresh_until").is_null().or(column("refresh_until").lt(moment())));
             Box::pin(async move { transaction.execute(&delete).await })
         })
         .await

@@ -50,7 +50,7 @@ async fn a_token_says_what_it_must_and_no_more() {
     assert_eq!(header["kid"], keys(&tenant, &open).await.kid);
     let claims = part(&token, 1);
     let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["iss", "aud", "sub", "tid", "sid", "grp", "pwr", "iat", "nbf", "exp", "jti"]);
+    assert_eq!(names, ["iss", "aud", "sub", "tid", "sid", "gen", "grp", "pwr", "iat", "nbf", "exp", "jti"]);
     assert_eq!((&claims["iss"], &claims["tid"]), (&json!(tenant.id), &json!(tenant.id)));
     assert_eq!((&claims["sub"], &claims["aud"]), (&reply.body["user"]["uuid"], &json!("insula")));
     assert_eq!((&claims["grp"], &claims["pwr"]), (&json!("users"), &json!(10)));
@@ -102,7 +102,8 @@ async fn forged_tokens_are_refused() {
         ("another issuer", signed(&keys, &with("iss", json!(uuid::Uuid::nil())))),
         ("another user", signed(&keys, &with("sub", json!(uuid::Uuid::nil())))),
         ("another session", signed(&keys, &with("sid", json!(uuid::Uuid::nil())))),
-        ("a second token of the session", signed(&keys, &with("jti", json!(uuid::Uuid::nil())))),
+        ("a generation to come", signed(&keys, &with("gen", json!(1)))),
+        ("a generation before", signed(&keys, &with("gen", json!(-1)))),
         ("garbage", "abc".to_owned()),
         ("dots", "a.b.c".to_owned()),
         ("an own UUID", uuid::Uuid::new_v4().to_string()),

@@ -5,6 +5,7 @@ mod export;
 mod group;
 mod import;
 mod init;
+mod key;
 mod migrate;
 mod openapi;
 mod output;
@@ -82,6 +83,9 @@ enum Command {
     /// List, change and remove the groups of a tenant: their power, rules and limits
     #[command(subcommand)]
     Group(group::Group),
+    /// Change keys
+    #[command(subcommand)]
+    Key(key::Key),
     /// Apply the SQL files of a tenant's `migrations` folder
     Migrate(migrate::Migrate),
     /// Read rows from a CSV or JSON lines file into a table
@@ -127,6 +131,7 @@ impl Cli {
             Command::Tenant(command) => command.run(&Installation::open(config).await?, output).await,
             Command::User(command) => command.run(&existing(config).await?, output).await,
             Command::Group(command) => command.run(&existing(config).await?, output).await,
+            Command::Key(command) => command.run(&existing(config).await?, output).await,
             Command::Migrate(command) => command.run(&existing(config).await?, output).await,
             Command::Import(command) => command.run(&existing(config).await?, output).await,
             Command::Export(command) => command.run(&existing(config).await?, output).await,

@@ -1,16 +1,21 @@
 //! `insula tenant …`.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+};
 
 use clap::{Args, Subcommand};
-use kernel::{TenantStatus, time};
+use kernel::{TenantStatus, WriteContext, time};
 use serde::Serialize;
 use store::{NewTenant, TenantRecord};
 
 use super::{Output, output::or_dash};
 use crate::{
     Installation,
+    export_tenant::export_tenant,
     failure::{Failure, Result, io},
+    transfer::Progress,
 };
 
 /// Make, list, change and remove tenants.
@@ -33,8 +38,12 @@ pub(super) enum Tenant {
     #[command(after_help = "Example:\n  insula tenant resume shop")]
     Resume(Named),
     /// Change a tenant
-    #[command(after_help = "Example:\n  insula tenant set shop --cors-origin https://shop.example")]
+    #[command(after_help = "Examples:\n  insula tenant set shop --cors-origin https://shop.example\n  \
+        insula tenant set shop --domain shop.example")]
     Set(Set),
+    /// Write a tenant to a folder that its owner may carry away: tables, users, rules and files, without secrets
+    #[command(after_help = "Example:\n  insula tenant export shop --to shop-2031-05-06")]
+    Export(Export),
     /// Remove a tenant with all its data, for ever
     #[command(after_help = "Example:\n  insula tenant delete shop --yes")]
     Delete(Delete),
@@ -68,12 +77,30 @@ pub(super) struct Create {
 pub(super) struct Set {
     /// The tenant
     name: String,
+    /// The domain below which its hosts are
+    #[arg(long, conflicts_with = "no_domain")]
+    domain: Option<String>,
+    /// No host is the tenant's
+    #[arg(long)]
+    no_domain: bool,
     /// Origin of web pages that may call it, in place of those before; may be repeated
-    #[arg(long, value_name = "ORIGIN", required_unless_present = "no_cors")]
+    #[arg(long, value_name = "ORIGIN", required_unless_present_any = ["no_cors", "domain", "no_domain"])]
     cors_origin: Vec<String>,
     /// No web page of another origin may call it
     #[arg(long, conflicts_with = "cors_origin")]
     no_cors: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// The tenant
+    name: String,
+    /// The folder to write, which is not there yet
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    /// Write the hashes of passwords too, for another installation
+    #[arg(long)]
+    with_password_hashes: bool,
 }
 
 #[derive(Args)]
@@ -132,11 +159,8 @@ impl Tenant {
             Self::Create(create) => create.run(installation).await?,
             Self::Suspend(Named { name }) => set_status(installation, name, TenantStatus::Suspended).await?,
             Self::Resume(Named { name }) => set_status(installation, name, TenantStatus::Active).await?,
-            Self::Set(Set { name, cors_origin, .. }) => {
-                let record = installation.tenants.by_name(&name).await?;
-                installation.tenants.set_cors_origins(&record.tenant, &cors_origin).await?;
-                name
-            }
+            Self::Set(set) => set.run(installation).await?,
+            Self::Export(export) => return export.run(installation, output).await,
         };
         let shown = Shown::from(&*installation.tenants.by_name(&name).await?);
         output.print(&shown, || shown.describe());
@@ -197,13 +221,44 @@ impl Create {
     }
 }
 
+impl Set {
+    async fn run(self, installation: &Installation) -> Result<String> {
+        let record = installation.tenants.by_name(&self.name).await?;
+        if self.no_domain || self.domain.is_some() {
+            installation.tenants.set_domain(&record.tenant, self.domain.as_deref()).await?;
+        }
+        if self.no_cors || !self.cors_origin.is_empty() {
+            installation.tenants.set_cors_origins(&record.tenant, &self.cors_origin).await?;
+        }
+        Ok(self.name)
+    }
+}
+
+impl Export {
+    async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        let (record, open) = installation.open_tenant(Some(&self.name)).await?;
+        let progress = Progress::new("export", None);
+        let exported = export_tenant(record, open, self.to, self.with_password_hashes, progress).await?;
+        output.print(&exported, || {
+            format!(
+                "{} rows of {} tables and {} users are in {}. Settings, sessions, keys and other secrets are not.",
+                exported.rows,
+                exported.tables,
+                exported.users,
+                exported.folder.display()
+            )
+        });
+        Ok(())
+    }
+}
+
 impl Delete {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         let record = installation.tenants.by_name(&self.name).await?;
         if !self.yes {
             confirm(&self.name)?;
         }
-        installation.tenants.delete(&record).await?;
+        installation.tenants.delete(&record, &WriteContext::system()).await?;
         output.print(&serde_json::json!({ "deleted": self.name }), || format!("Tenant {} is gone.", self.name));
         Ok(())
     }

@@ -105,8 +105,14 @@ fn collect(
 
 /// Keys outside any section. Other variables without a double underscore are none of ours: container platforms set
 /// `INSULA_PORT` and the like for a service of this name.
-const TOP: [(&str, &str); 3] =
-    [("INSULA_DATA", "data"), ("INSULA_MASTER_KEY", "master_key"), ("INSULA_MASTER_KEY_FILE", "master_key_file")];
+const TOP: [(&str, &str); 6] = [
+    ("INSULA_DATA", "data"),
+    ("INSULA_MASTER_KEY", "master_key"),
+    ("INSULA_MASTER_KEY_FILE", "master_key_file"),
+    ("INSULA_MASTER_KEY_COMMAND", "master_key_command"),
+    ("INSULA_PREVIOUS_MASTER_KEY", "previous_master_key"),
+    ("INSULA_PREVIOUS_MASTER_KEY_FILE", "previous_master_key_file"),
+];
 
 /// The values of the environment: `INSULA_SERVER__PORT=8080`.
 pub(super) fn of_environment(variables: &[(String, String)]) -> Vec<Leaf> {

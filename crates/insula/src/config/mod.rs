@@ -32,6 +32,11 @@ pub struct Config {
     pub data: PathBuf,
     /// The installation's key: 32 bytes as base64. Where it is absent, `master.key` in the data folder has it.
     pub master_key: Option<Secret>,
+    /// A program with its arguments that prints the installation's key, such as the client of a secret manager. It runs
+    /// at every start, without a shell, for at most 10 seconds. The arguments are shown like other settings.
+    pub master_key_command: Option<Vec<String>>,
+    /// The installation's key of before, while tenants may still be under it: see `insula key rotate-master`.
+    pub previous_master_key: Option<Secret>,
     /// How the server listens and what it lets in.
     pub server: EdgeConfig,
     /// Where databases are.
@@ -49,6 +54,8 @@ impl Default for Config {
         Self {
             data: PathBuf::from("insula-data"),
             master_key: None,
+            master_key_command: None,
+            previous_master_key: None,
             server: EdgeConfig::default(),
             store: StoreConfig::default(),
             identity: IdentityConfig::default(),
@@ -91,8 +98,19 @@ impl Config {
         if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
             refused.push(("log.level", format!("{:?} is not a log level: {error}", self.log.level)));
         }
-        if self.master_key.as_ref().is_some_and(|key| SealingKey::from_text(key.expose()).is_none()) {
-            refused.push(("master_key", "a master key is 32 bytes as base64 without padding".to_owned()));
+        let keys = [("master_key", &self.master_key), ("previous_master_key", &self.previous_master_key)];
+        for (path, key) in keys {
+            if key.as_ref().is_some_and(|key| SealingKey::from_text(key.expose()).is_none()) {
+                refused.push((path, "a master key is 32 bytes as base64 without padding".to_owned()));
+            }
+        }
+        if let Some(command) = &self.master_key_command {
+            if command.first().is_none_or(String::is_empty) {
+                refused.push(("master_key_command", "write a program and its arguments: [\"program\", \"…\"]".to_owned()));
+            }
+            if self.master_key.is_some() {
+                refused.push(("master_key_command", "master_key is set too; keep one of them".to_owned()));
+            }
         }
         for (path, place) in [("store.database", &self.store.database), ("store.control", &self.store.control)] {
             let place = place.expose();

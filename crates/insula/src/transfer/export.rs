@@ -21,7 +21,19 @@ pub(crate) async fn export(
     out: &mut (dyn Write + Send),
     progress: &mut Progress,
 ) -> Result<u64> {
-    let pages = Pages::new(table);
+    export_columns(database, table, |_| true, format, out, progress).await
+}
+
+/// The same with some of the columns.
+pub(crate) async fn export_columns(
+    database: &Database,
+    table: &Arc<Table>,
+    wanted: impl Fn(&str) -> bool,
+    format: Format,
+    out: &mut (dyn Write + Send),
+    progress: &mut Progress,
+) -> Result<u64> {
+    let pages = Pages::new(table, wanted);
     let cannot = || io("the rows cannot be written");
     if format == Format::Csv {
         out.write_all(&pages.csv_header()).map_err(cannot())?;
@@ -64,8 +76,9 @@ struct Pages {
 }
 
 impl Pages {
-    fn new(table: &Arc<Table>) -> Self {
-        let columns: Vec<usize> = (0..table.columns.len()).filter(|index| !table.columns[*index].generated).collect();
+    fn new(table: &Arc<Table>, wanted: impl Fn(&str) -> bool) -> Self {
+        let written = |index: &usize| !table.columns[*index].generated && wanted(&table.columns[*index].name);
+        let columns: Vec<usize> = (0..table.columns.len()).filter(written).collect();
         let output = |index: &usize| OutputColumn::new(&table.columns[*index].name, table.columns[*index].kind.clone());
         let output = columns.iter().map(output).collect();
         let keyed = !table.key.is_empty() && table.key.iter().all(|position| columns.contains(position));

@@ -18,7 +18,7 @@ use store::{Database, Table};
 
 pub(crate) use self::resume::MIGRATIONS;
 pub(crate) use self::{
-    export::export,
+    export::{export, export_columns},
     import::{Import, Report, import},
     progress::Progress,
 };

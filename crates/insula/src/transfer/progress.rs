@@ -16,6 +16,7 @@ pub(crate) struct Progress {
     begun: Instant,
     spoke: Option<Instant>,
     what: &'static str,
+    unit: &'static str,
 }
 
 impl Progress {
@@ -30,11 +31,17 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_prefix(what);
-        Self { bar, begun: Instant::now(), spoke: None, what }
+        Self { bar, begun: Instant::now(), spoke: None, what, unit: "rows" }
     }
 
-    /// Tells how far the work is.
-    pub(crate) fn at(&mut self, position: u64, rows: u64) {
+    /// For work on other things than rows.
+    pub(crate) fn counting(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// Tells how far the work is, and how many rows are done.
+    pub(crate) fn at(&mut self, position: u64, done: u64) {
         if self.begun.elapsed() < PATIENCE {
             return;
         }
@@ -42,11 +49,11 @@ impl Progress {
             if self.bar.is_hidden() {
                 self.bar.set_draw_target(ProgressDrawTarget::stderr());
             }
-            self.bar.set_message(format!("{rows} rows"));
+            self.bar.set_message(format!("{done} {}", self.unit));
             self.bar.set_position(position);
         } else if self.spoke.is_none_or(|spoke| spoke.elapsed() >= PAUSE) {
             self.spoke = Some(Instant::now());
-            eprintln!("{}: {rows} rows", self.what);
+            eprintln!("{}: {done} {}", self.what, self.unit);
         }
     }
 

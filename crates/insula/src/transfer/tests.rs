@@ -1,6 +1,6 @@
 use std::{fs, path::Path, sync::Arc};
 
-use kernel::{Secret, seal::SealingKey};
+use kernel::{Secret, WriteContext, seal::SealingKey};
 use store::{Ddl, NewTenant, OpenTenant, StoreConfig, Tenants};
 
 use testkit::Backend;
@@ -27,7 +27,7 @@ impl Bench {
             folder.path(),
             config,
             SealingKey::generate(),
-            features::migrations(),
+            features::tables(),
             features::control_migrations(),
         )
         .await
@@ -51,7 +51,7 @@ impl Bench {
 
     async fn remove(self) {
         let records = self.tenants.list().await.unwrap();
-        self.tenants.delete(&records[0]).await.unwrap();
+        self.tenants.delete(&records[0], &WriteContext::system()).await.unwrap();
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {

@@ -74,6 +74,18 @@ impl Sqlite {
         self.readers.run(|connection| crate::schema::sqlite::read(connection).map_err(map_error)).await
     }
 
+    /// Overwrites from now on what is deleted.
+    pub(crate) async fn erase_what_is_deleted(&self) -> Result<()> {
+        let writer = Arc::clone(&self.writer);
+        blocking(move || writer.run("PRAGMA secure_delete = ON")).await
+    }
+
+    /// Writes the log into the file and empties it, as far as nobody else reads from it just now.
+    pub(crate) async fn checkpoint(&self) -> Result<()> {
+        let writer = Arc::clone(&self.writer);
+        blocking(move || writer.run("PRAGMA wal_checkpoint(TRUNCATE)")).await
+    }
+
     /// Runs work in the next group that is committed.
     pub(crate) async fn transaction<T, F>(&self, context: WriteContext, work: F) -> Result<T>
     where

@@ -82,6 +82,11 @@ impl Writer {
         receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned: its work panicked".into())))
     }
 
+    /// Runs a pragma between two groups.
+    pub(super) fn run(&self, pragma: &str) -> Result<()> {
+        self.connection.lock().execute_batch(pragma).map_err(map_error)
+    }
+
     fn enqueue(self: &Arc<Self>, job: Job) {
         let mut queue = self.queue.lock();
         queue.waiting.push(job);

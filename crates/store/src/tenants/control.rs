@@ -1,135 +1,16 @@
 //! The control database: the list of tenants.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use kernel::{
-    Reason, Tenant, TenantId, TenantStatus, WriteContext,
-    seal::{Place, SealingKey},
-    time::Timestamp,
-};
+use kernel::{Reason, Tenant, TenantId, TenantStatus, WriteContext};
 use sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
 use uuid::Uuid;
 
-use super::{Location, Lookup, NewTenant, Servers, StoreConfig};
-use crate::{Database, Ddl, Error, Migration, Result, Row, Value};
-
-const TENANTS: &str = "_tenants";
-const DELETED: &str = "_deleted_tenants";
-const COLUMNS: [&str; 12] = [
-    "id",
-    "number",
-    "name",
-    "domain",
-    "status",
-    "wrapped_key",
-    "cors_origins",
-    "database_url",
-    "system_url",
-    "adopted",
-    "created_at",
-    "home",
-];
-
-/// A tenant as the control database has it.
-#[derive(Debug, Clone)]
-pub struct TenantRecord {
-    /// What all rooms may know.
-    pub tenant: Arc<Tenant>,
-    /// 1 for the first tenant, 2, 3 …
-    pub number: i64,
-    /// Whether its database was there before it.
-    pub adopted: bool,
-    /// Where it lives, unless its database is an adopted one: `sqlite`, or a server and its database.
-    pub home: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    wrapped_key: Option<String>,
-    sealed_database: Option<String>,
-    sealed_system: Option<String>,
-}
-
-impl TenantRecord {
-    pub(super) fn new(
-        id: TenantId,
-        new: &NewTenant,
-        domain: Option<String>,
-        folder: PathBuf,
-        home: String,
-        master: &SealingKey,
-        key: &SealingKey,
-    ) -> kernel::Result<Self> {
-        let row = id.to_string();
-        let seal = |column, url: &Option<String>| {
-            url.as_ref().map(|url| key.seal(place(id, &row, column), url.as_bytes())).transpose()
-        };
-        let tenant = Tenant {
-            id,
-            name: new.name.clone(),
-            domain,
-            status: TenantStatus::Active,
-            cors_origins: new.cors_origins.clone(),
-            folder,
-        };
-        Ok(Self {
-            tenant: Arc::new(tenant),
-            number: 0,
-            adopted: new.database.is_some(),
-            home,
-            created_at: kernel::time::now(),
-            wrapped_key: Some(master.wrap(place(id, &row, "wrapped_key"), key)?),
-            sealed_database: seal("database_url", &new.database)?,
-            sealed_system: seal("system_url", &new.system_database)?,
-        })
-    }
-
-    fn from_row(row: &Row, data: &Path) -> Result<Self> {
-        let name = row.text(2)?.to_owned();
-        let status = if row.text(4)? == "active" { TenantStatus::Active } else { TenantStatus::Suspended };
-        let tenant = Tenant {
-            id: row.uuid(0)?,
-            folder: data.join("tenants").join(&name),
-            name,
-            domain: row.maybe_text(3)?.map(str::to_owned),
-            status,
-            cors_origins: serde_json::from_str(row.text(6)?).unwrap_or_default(),
-        };
-        let owned = |index| row.maybe_text(index).map(|text| text.map(str::to_owned));
-        Ok(Self {
-            tenant: Arc::new(tenant),
-            number: row.int(1)?,
-            adopted: row.flag(9)?,
-            created_at: row.timestamp(10)?,
-            home: row.text(11)?.to_owned(),
-            wrapped_key: owned(5)?,
-            sealed_database: owned(7)?,
-            sealed_system: owned(8)?,
-        })
-    }
-
-    /// The key that seals the tenant's secrets.
-    pub(super) fn data_key(&self, master: &SealingKey) -> kernel::Result<SealingKey> {
-        let wrapped = self.wrapped_key.as_deref().ok_or_else(|| kernel::Error::plain(Reason::NotFound))?;
-        master.unwrap_key(place(self.tenant.id, &self.tenant.id.to_string(), "wrapped_key"), wrapped)
-    }
-
-    /// The URLs of an adopted database and of a second one for Insula's own tables.
-    pub(super) fn urls(&self, key: &SealingKey) -> kernel::Result<(Option<String>, Option<String>)> {
-        let row = self.tenant.id.to_string();
-        let open = |column, sealed: &Option<String>| -> kernel::Result<Option<String>> {
-            let Some(sealed) = sealed else { return Ok(None) };
-            let bytes = key.open(place(self.tenant.id, &row, column), sealed)?;
-            String::from_utf8(bytes).map(Some).map_err(kernel::Error::internal)
-        };
-        Ok((open("database_url", &self.sealed_database)?, open("system_url", &self.sealed_system)?))
-    }
-}
-
-fn place<'a>(tenant: TenantId, row: &'a str, column: &'a str) -> Place<'a> {
-    Place { tenant, table: TENANTS, row, column }
-}
+use super::{
+    FeatureTables, Location, Lookup, NewTenant, Servers, StoreConfig, TenantRecord, master_key,
+    tables::{self, COLUMNS, DELETED, TENANTS, WRAPPED_KEY},
+};
+use crate::{Database, Ddl, Error, Result, Value};
 
 /// The control database.
 pub(super) struct Control(Database);
@@ -139,15 +20,21 @@ impl Control {
         data: &Path,
         config: &StoreConfig,
         servers: &Servers,
-        further: Vec<Migration>,
+        features: FeatureTables,
     ) -> Result<Self> {
         let location = match config.control.expose() {
             "sqlite" => Location::Sqlite { file: data.join("control.db"), create: true },
             url => Location::own(url, "insula_control")?,
         };
         let database = location.open(servers, config.sqlite).await?;
-        crate::migrate(&database, &[MIGRATIONS, &further].concat()).await?;
+        database.erase_what_is_deleted().await?;
+        tables::with(features).prepare(&database).await?;
         Ok(Self(database))
+    }
+
+    /// Leaves nothing of what was deleted or replaced in the files of the database, where it has files here.
+    pub(super) async fn flush(&self) -> Result<()> {
+        self.0.checkpoint().await
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -205,13 +92,17 @@ impl Control {
     }
 
     /// Makes a tenant known: the moment from which it exists. Its number is the next free one; the first must be 1.
-    pub(super) async fn insert(&self, record: &TenantRecord, first: bool) -> kernel::Result<()> {
+    /// Tells that it did not, where the key under which the tenant's is wrapped is not the installation's any more.
+    pub(super) async fn insert(&self, record: &TenantRecord, first: bool, key_id: &str) -> kernel::Result<bool> {
         let ddl = self.0.ddl();
-        let record = record.clone();
+        let (record, key_id) = (record.clone(), key_id.to_owned());
         let context = WriteContext::system();
         let insert = self.0.transaction(&context, move |transaction| {
-            let (ddl, record) = (ddl.clone(), record.clone());
+            let (ddl, record, key_id) = (ddl.clone(), record.clone(), key_id.clone());
             Box::pin(async move {
+                if master_key::locked(transaction, &ddl).await? != key_id {
+                    return Ok(false);
+                }
                 let mut highest = Query::select();
                 highest.expr(Expr::col(Alias::new("number")).max()).from(ddl.table(TENANTS));
                 let rows = transaction.rows(&highest).await?;
@@ -219,7 +110,7 @@ impl Control {
                 if first && number > 1 {
                     return Err(kernel::Error::plain(Reason::AlreadyInitialised).into());
                 }
-                transaction.execute(&insert(&ddl, &record, number)?).await.map(drop)
+                transaction.execute(&insert(&ddl, &record, number)?).await.map(|_| true)
             })
         });
         match insert.await {
@@ -237,13 +128,33 @@ impl Control {
         self.set(id, vec![("status", Value::from(word))]).await
     }
 
+    /// Errors: [`Error::Unique`] where another tenant has the domain.
+    pub(super) async fn set_domain(&self, id: TenantId, domain: Option<String>) -> Result<()> {
+        self.set(id, vec![("domain", Value::from(domain))]).await
+    }
+
     pub(super) async fn set_cors_origins(&self, id: TenantId, origins: &[String]) -> Result<()> {
         self.set(id, vec![("cors_origins", Value::Text(serde_json::json!(origins).to_string()))]).await
     }
 
-    /// Destroys a tenant's key and marks it, so that an interrupted deletion is finished later.
-    pub(super) async fn begin_deletion(&self, record: &TenantRecord) -> Result<()> {
-        self.set(record.tenant.id, vec![("status", Value::from("deleting")), ("wrapped_key", Value::Null)]).await
+    /// Destroys a tenant's key, marks it, so that an interrupted deletion is finished later, and notes who did it.
+    pub(super) async fn begin_deletion(&self, record: &TenantRecord, context: &WriteContext) -> Result<()> {
+        let ddl = self.0.ddl();
+        let tenant = Arc::clone(&record.tenant);
+        self.0
+            .transaction(context, move |transaction| {
+                let mut update = Query::update();
+                update.table(ddl.table(TENANTS)).and_where(Expr::col(Alias::new("id")).eq(tenant.id.to_string()));
+                update.value(Alias::new("status"), "deleting").value(Alias::new(WRAPPED_KEY), Expr::from(Value::Null));
+                let note = note(&ddl, &tenant, transaction.context());
+                Box::pin(async move {
+                    if transaction.execute(&update).await? == 0 {
+                        return Err(kernel::Error::plain(Reason::NotFound).into());
+                    }
+                    transaction.execute(&note?).await.map(drop)
+                })
+            })
+            .await
     }
 
     /// Tenants whose deletion was interrupted.
@@ -253,21 +164,26 @@ impl Control {
         self.0.read(&select).await?.iter().map(|row| TenantRecord::from_row(row, data)).collect()
     }
 
-    /// Forgets a tenant and notes that it was there.
-    pub(super) async fn end_deletion(&self, record: &TenantRecord, context: &WriteContext) -> Result<()> {
+    /// Forgets a tenant whose data are gone.
+    pub(super) async fn end_deletion(&self, record: &TenantRecord) -> Result<()> {
         let ddl = self.0.ddl();
         let tenant = Arc::clone(&record.tenant);
         self.0
-            .transaction(context, move |transaction| {
-                let mut delete = Query::delete();
-                delete.from_table(ddl.table(TENANTS)).and_where(Expr::col(Alias::new("id")).eq(tenant.id.to_string()));
-                let mut note = Query::insert();
-                note.into_table(ddl.table(DELETED)).columns(["id", "name", "deleted_at"].map(Alias::new));
-                let values = [Value::from(tenant.id), Value::from(&*tenant.name), Value::from(kernel::time::now())];
-                let filled = note.values(values.map(Expr::from)).map(drop);
+            .transaction(&WriteContext::system(), move |transaction| {
+                let ddl = ddl.clone();
+                let tenant = Arc::clone(&tenant);
                 Box::pin(async move {
-                    filled.map_err(|error| Error::Driver(error.to_string().into()))?;
-                    transaction.execute(&note).await?;
+                    let mut noted = Query::select();
+                    noted.column(Alias::new("id")).from(ddl.table(DELETED));
+                    noted.and_where(Expr::col(Alias::new("id")).eq(tenant.id.to_string()));
+                    if transaction.rows(&noted).await?.is_empty() {
+                        // A deletion that an older version began.
+                        let note = note(&ddl, &tenant, transaction.context())?;
+                        transaction.execute(&note).await?;
+                    }
+                    let mut delete = Query::delete();
+                    delete.from_table(ddl.table(TENANTS));
+                    delete.and_where(Expr::col(Alias::new("id")).eq(tenant.id.to_string()));
                     transaction.execute(&delete).await.map(drop)
                 })
             })
@@ -312,32 +228,19 @@ fn insert(ddl: &Ddl, record: &TenantRecord, number: i64) -> Result<sea_query::In
     Ok(insert)
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    feature: "control",
-    number: 1,
-    name: "tenants",
-    statements: |ddl| {
-        let mut tenants = ddl.create(
-            TENANTS,
-            [
-                ddl.uuid("id").not_null().primary_key().take(),
-                ddl.bigint("number").not_null().unique_key().take(),
-                ddl.text("name", 40).not_null().unique_key().take(),
-                ddl.text("domain", 200).unique_key().take(),
-                ddl.text("status", 16).not_null().take(),
-                ddl.long_text("wrapped_key"),
-                ddl.long_text("cors_origins").not_null().take(),
-                ddl.long_text("database_url"),
-                ddl.long_text("system_url"),
-                ddl.boolean("adopted").not_null().take(),
-                ddl.timestamp("created_at"),
-                ddl.text("home", 500).not_null().take(),
-            ],
-        );
-        let mut deleted = ddl.create(
-            DELETED,
-            [ddl.uuid("id").not_null().primary_key().take(), ddl.text("name", 40), ddl.timestamp("deleted_at")],
-        );
-        vec![ddl.sql(tenants.if_not_exists()), ddl.sql(deleted.if_not_exists())]
-    },
-}];
+/// That a tenant was there, and who ended it.
+fn note(ddl: &Ddl, tenant: &Tenant, context: &WriteContext) -> Result<sea_query::InsertStatement> {
+    let by = context.user.map_or_else(|| "command line".to_owned(), |user| format!("user {user}"));
+    let mut note = Query::insert();
+    note.into_table(ddl.table(DELETED));
+    note.columns(["id", "name", "deleted_at", "deleted_by", "request_id"].map(Alias::new));
+    let values = [
+        Value::from(tenant.id),
+        Value::from(&*tenant.name),
+        Value::from(kernel::time::now()),
+        Value::from(by),
+        Value::from(context.request.map(|request| request.to_string())),
+    ];
+    note.values(values.map(Expr::from)).map_err(|error| Error::Driver(error.to_string().into()))?;
+    Ok(note)
+}

@@ -1,8 +1,13 @@
 //! Tenants: which there are, and their databases, opened when they are needed and closed when they are idle.
 
 mod control;
+mod keys;
 mod location;
+mod master_key;
 mod open;
+mod record;
+mod sealed;
+mod tables;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,11 +26,19 @@ use self::{
     control::Control,
     location::{Location, Servers},
 };
-pub use self::{control::TenantRecord, open::OpenTenant};
-use crate::{Database, Migration, SqliteConfig};
+pub use self::{
+    keys::MasterKeys,
+    open::OpenTenant,
+    record::TenantRecord,
+    sealed::{FeatureTables, SealedColumn},
+};
+use crate::{Database, SqliteConfig};
 
 /// How long this process believes what it read from the control database.
 const BELIEVED: Duration = Duration::from_secs(2);
+
+/// How often the installation's key may change while a tenant is being made.
+const KEY_CHANGES: usize = 3;
 
 /// Where databases are and how many are kept open.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -81,8 +94,8 @@ pub struct NewTenant {
 pub struct Tenants {
     data: PathBuf,
     config: StoreConfig,
-    master: SealingKey,
-    migrations: Vec<Migration>,
+    keys: MasterKeys,
+    tables: FeatureTables,
     control: Control,
     servers: Servers,
     open: Cache<TenantId, Arc<OpenTenant>>,
@@ -103,26 +116,31 @@ enum Lookup {
 impl Tenants {
     /// Opens the control database of a data folder; makes both where they are missing.
     ///
-    /// `migrations` are the steps of all features, applied to each tenant when it is opened; `control_migrations` those
-    /// for the control database, where features keep what belongs to no single tenant.
+    /// `keys` wrap the keys of the tenants. `tables` is what features keep for each tenant, made when it is opened;
+    /// `control_tables` what they keep in the control database, because it belongs to no single tenant.
+    ///
+    /// Errors: 503 `secrets_unreadable` where the keys are not those of this installation, or where a secret lies in
+    /// the clear in the control database.
     pub async fn start(
         data: &Path,
         config: StoreConfig,
-        master: SealingKey,
-        migrations: Vec<Migration>,
-        control_migrations: Vec<Migration>,
+        keys: impl Into<MasterKeys>,
+        tables: impl Into<FeatureTables>,
+        control_tables: impl Into<FeatureTables>,
     ) -> crate::Result<Arc<Self>> {
         std::fs::create_dir_all(data.join("tenants")).map_err(|error| crate::Error::Unavailable(error.into()))?;
         let servers = Servers::new(config.connections);
-        let control = Control::open(data, &config, &servers, control_migrations).await?;
+        let keys = keys.into();
+        let control = Control::open(data, &config, &servers, control_tables.into()).await?;
+        control.claim(&keys).await?;
         let tenants = Self {
             data: data.to_owned(),
             open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
             lookups: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED).build(),
             changing: tokio::sync::Mutex::new(()),
             config,
-            master,
-            migrations,
+            keys,
+            tables: tables.into(),
             control,
             servers,
         };
@@ -148,7 +166,7 @@ impl Tenants {
         let id = Uuid::now_v7();
         let key = SealingKey::generate();
         let home = location::home(self.config.database.expose())?;
-        let record = TenantRecord::new(id, &new, domain, self.folder(&new.name), home, &self.master, &key)?;
+        let mut record = TenantRecord::new(id, &new, domain, self.folder(&new.name), home, &key)?;
         let location = Location::choose(&record, new.database.as_deref(), self.config.database.expose())?;
         location.wipe_leftovers(&self.servers).await?;
         if let Some(url) = &new.system_database {
@@ -162,9 +180,43 @@ impl Tenants {
         }
         let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
         seed(&record.tenant, &open).await?;
-        self.control.insert(&record, new.first).await?;
+        self.insert(&mut record, new.first, &open.key).await?;
         self.lookups.invalidate_all();
         Ok(Arc::clone(&record.tenant))
+    }
+
+    /// Wraps a new tenant's key under the installation's and makes the tenant known.
+    async fn insert(&self, record: &mut TenantRecord, first: bool, key: &SealingKey) -> kernel::Result<()> {
+        for _ in 0..KEY_CHANGES {
+            let id = self.master_key_id().await?;
+            let master = self.keys.find(&id).await.ok_or_else(|| self.keys.unknown(&id))?;
+            record.wrap(&master, key)?;
+            if self.control.insert(record, first, &id).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::plain(Reason::Conflict))
+    }
+
+    /// The id of the installation's key under which the keys of all tenants are wrapped.
+    pub async fn master_key_id(&self) -> kernel::Result<String> {
+        let id = self.control.key_id().await?;
+        id.ok_or_else(|| Error::internal("the id of the installation's key is not noted"))
+    }
+
+    /// Wraps the keys of all tenants under another key of the installation, as one; tells how many were wrapped anew.
+    /// `tell` hears how many are done. Other processes go on if they can find the new key: see [`MasterKeys`].
+    ///
+    /// Errors: 503 `secrets_unreadable` where a key that is in use is not held.
+    pub async fn rewrap(&self, new: &SealingKey, tell: impl Fn(u64) + Send + Sync + 'static) -> kernel::Result<u64> {
+        let _changing = self.changing.lock().await;
+        // Another process may have changed the key since this one began.
+        self.control.claim(&self.keys).await?;
+        let rewrapped = self.control.rewrap(self.keys.all(), new.clone(), Arc::new(tell)).await?;
+        self.keys.add(new);
+        self.lookups.invalidate_all();
+        self.control.flush().await?;
+        Ok(rewrapped)
     }
 
     /// All tenants by name.
@@ -185,6 +237,20 @@ impl Tenants {
         Ok(())
     }
 
+    /// Gives a tenant another domain, or none. Other processes notice within two seconds.
+    ///
+    /// Errors: 400 `field_invalid`; 409 `name_taken`.
+    pub async fn set_domain(&self, tenant: &Tenant, domain: Option<&str>) -> kernel::Result<()> {
+        let domain = domain.map(checked_domain).transpose()?;
+        self.control.set_domain(tenant.id, domain).await.map_err(|error| match error {
+            crate::Error::Unique(_) => Error::new(Reason::NameTaken, "Another tenant has this domain").at("domain"),
+            other => other.into(),
+        })?;
+        self.lookups.invalidate_all();
+        self.open.invalidate(&tenant.id).await;
+        Ok(())
+    }
+
     /// Changes the origins of web pages that may call a tenant.
     pub async fn set_cors_origins(&self, tenant: &Tenant, origins: &[String]) -> kernel::Result<()> {
         self.control.set_cors_origins(tenant.id, origins).await?;
@@ -194,13 +260,16 @@ impl Tenants {
 
     /// Removes a tenant for ever: first its key, so that nothing sealed can be read any more, then its data. An adopted
     /// database is left as it is, with Insula's tables in it where they lie beside the others; it cannot be adopted again
-    /// before they are dropped. A note of the tenant is kept.
-    pub async fn delete(&self, record: &TenantRecord) -> kernel::Result<()> {
+    /// before they are dropped. A note of the tenant is kept, with the user and the request of the context.
+    ///
+    /// Errors: 404 where another process has begun to delete it; 503.
+    pub async fn delete(&self, record: &TenantRecord, context: &WriteContext) -> kernel::Result<()> {
         let _changing = self.changing.lock().await;
         // What is sealed must be read before its key is destroyed.
-        let system =
-            record.data_key(&self.master).and_then(|key| record.urls(&key)).ok().and_then(|(_, system)| system);
-        self.control.begin_deletion(record).await?;
+        let key = record.data_key(&self.keys).await;
+        let system = key.and_then(|key| record.urls(&key)).ok().and_then(|(_, system)| system);
+        self.control.begin_deletion(record, context).await?;
+        self.control.flush().await?;
         self.lookups.invalidate_all();
         self.open.invalidate(&record.tenant.id).await;
         if let Some(url) = system {
@@ -217,7 +286,7 @@ impl Tenants {
         let opening = async {
             let record = self.control.find(&Lookup::Id(tenant.id), &self.data).await?;
             let record = record.ok_or_else(|| Error::plain(Reason::NotFound))?;
-            let key = record.data_key(&self.master)?;
+            let key = record.data_key(&self.keys).await?;
             let (database, system) = record.urls(&key)?;
             self.open_record(&record, database.as_deref(), system.as_deref(), key).await
         };
@@ -256,7 +325,7 @@ impl Tenants {
             Some(url) => Location::system(record, url)?.open(&self.servers, self.config.sqlite).await?,
             None => data.clone(),
         };
-        crate::migrate(&system, &self.migrations).await?;
+        self.tables.prepare(&system).await?;
         Ok(Arc::new(OpenTenant { tenant: Arc::clone(&record.tenant), data, system, key }))
     }
 
@@ -286,7 +355,7 @@ impl Tenants {
             }
             _ => {}
         }
-        self.control.end_deletion(record, &WriteContext::system()).await
+        self.control.end_deletion(record).await
     }
 }
 

@@ -90,7 +90,7 @@ impl Fixture {
     /// Removes the tenant with its database.
     pub(crate) async fn end(self) {
         let record = self.tenants.by_name(&self.tenant.name).await.unwrap();
-        self.tenants.delete(&record).await.unwrap();
+        self.tenants.delete(&record, &WriteContext::system()).await.unwrap();
     }
 }
 

@@ -9,6 +9,7 @@ mod fixture;
 mod migrations;
 mod reading;
 mod schema;
+mod sealing;
 mod tenants;
 mod values;
 mod writing;

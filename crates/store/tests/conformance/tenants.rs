@@ -1,6 +1,6 @@
 //! Tenants: made whole, kept apart, removed for ever.
 
-use kernel::{Reason, TenantDirectory, TenantStatus, seal::Place};
+use kernel::{Reason, TenantDirectory, TenantStatus, WriteContext, seal::Place};
 use store::{NewTenant, Tenants};
 
 use testkit::{Backend, on_all_databases};
@@ -35,14 +35,14 @@ async fn a_tenant_is_found_until_it_is_deleted(backend: Backend) {
     tenants.set_status(tenant, TenantStatus::Suspended).await.unwrap();
     assert_eq!(tenants.by_id(tenant.id).await.unwrap().unwrap().status, TenantStatus::Suspended);
     let record = tenants.by_name(&tenant.name).await.unwrap();
-    tenants.delete(&record).await.unwrap();
+    tenants.delete(&record, &WriteContext::system()).await.unwrap();
     assert!(tenants.first().await.unwrap().is_none());
     assert!(!tenant.folder.exists());
     assert_eq!(tenants.by_name(&tenant.name).await.unwrap_err().reason, Reason::NotFound);
     let made = tenants.create(new(&tenant.name, None), |_, _| Box::pin(async { Ok(()) })).await.unwrap();
     assert!(tenants.open(&made).await.unwrap().data.schema().table("t").is_none(), "the old data came back");
     let record = tenants.by_name(&tenant.name).await.unwrap();
-    tenants.delete(&record).await.unwrap();
+    tenants.delete(&record, &WriteContext::system()).await.unwrap();
 }
 
 async fn names_and_domains_are_taken_once(backend: Backend) {
@@ -69,7 +69,7 @@ async fn a_failed_creation_leaves_nothing(backend: Backend) {
     let made = fixture.tenants.create(new(&name, None), |_, _| Box::pin(async { Ok(()) })).await.unwrap();
     assert_eq!(made.name, name);
     let record = fixture.tenants.by_name(&name).await.unwrap();
-    fixture.tenants.delete(&record).await.unwrap();
+    fixture.tenants.delete(&record, &WriteContext::system()).await.unwrap();
     fixture.end().await;
 }
 
@@ -84,7 +84,7 @@ async fn an_existing_database_is_adopted(backend: Backend) {
     let open = fixture.tenants.open(&adopted).await.unwrap();
     assert!(open.data.schema().table("goods").is_some());
     let record = fixture.tenants.by_name(&name).await.unwrap();
-    fixture.tenants.delete(&record).await.unwrap();
+    fixture.tenants.delete(&record, &WriteContext::system()).await.unwrap();
     assert!(owner.json("goods").await.contains("pen"), "deleting the tenant took the adopted table with it");
     fixture.end().await;
     owner.end().await;

@@ -1,0 +1,77 @@
+//! `insula key …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use kernel::seal::SealingKey;
+use parking_lot::Mutex;
+use serde_json::json;
+
+use super::Output;
+use crate::{Installation, failure::Result, master_key, transfer::Progress};
+
+/// Change keys.
+#[derive(Subcommand)]
+pub(super) enum Key {
+    /// Seal the tenants' keys under another key of the installation, while servers run
+    #[command(after_help = "Examples:\n  insula key rotate-master\n  \
+        insula key rotate-master --to-file /etc/insula/master.key.new")]
+    RotateMaster(RotateMaster),
+}
+
+/// The key of the data folder is replaced at once. A configured one takes two steps, so that nodes can be restarted one
+/// by one: make another key (`--to-file` or `--generate`) and configure it as `master_key` with the old one as
+/// `previous_master_key`; then run this again without either.
+#[derive(Args)]
+pub(super) struct RotateMaster {
+    /// Only write a new key to this file, to be configured; one that is there is taken
+    #[arg(long, value_name = "FILE", conflicts_with = "generate")]
+    to_file: Option<PathBuf>,
+    /// Only print a new key, to be put into a secret manager
+    #[arg(long)]
+    generate: bool,
+}
+
+impl Key {
+    pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        match self {
+            Self::RotateMaster(command) => command.run(installation, output).await,
+        }
+    }
+}
+
+/// What to do with a key that was made and is not used yet.
+const NEXT: &str = "Next, on every node, one after the other: set the new key as master_key and the one in use as \
+    previous_master_key, and restart it.\nThen, once: insula key rotate-master. After that previous_master_key can go.";
+
+impl RotateMaster {
+    async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        if let Some(file) = self.to_file {
+            let key = master_key::make_file(&file)?;
+            let value = json!({ "rewrapped": 0, "key_id": key.id(), "file": file });
+            output.print(&value, || format!("The new key {} is in {}.\n{NEXT}", key.id(), file.display()));
+            return Ok(());
+        }
+        if self.generate {
+            let key = SealingKey::generate();
+            if !output.json {
+                eprintln!("The new key {} follows.\n{NEXT}", key.id());
+            }
+            let value = json!({ "rewrapped": 0, "key_id": key.id(), "key": key.to_text() });
+            output.print(&value, || key.to_text());
+            return Ok(());
+        }
+        let total = installation.tenants.list().await?.len() as u64;
+        let progress = Mutex::new(Progress::new("rotate-master", Some(total)).counting("tenants"));
+        let tell = move |done| progress.lock().at(done, done);
+        let rotated = installation.master.rotate(&installation.tenants, tell).await?;
+        let value = json!({ "rewrapped": rotated.rewrapped, "key_id": rotated.key_id });
+        output.print(&value, || {
+            format!(
+                "{} tenants are under the key {} now. Backups from before open with the old key alone.",
+                rotated.rewrapped, rotated.key_id
+            )
+        });
+        Ok(())
+    }
+}
