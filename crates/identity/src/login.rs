@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use kernel::{Error, Reason, Result, Secret, Tenant};
+use kernel::{Error, Result, Secret, Tenant};
 use store::OpenTenant;
 use uuid::Uuid;
 

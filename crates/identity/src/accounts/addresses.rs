@@ -67,8 +67,7 @@ impl Identity {
             tenant = tenant.name, user = before.number, client = %visitor.client, request_id = %visitor.request,
         );
         if let Some(address) = before.email.as_deref().filter(|_| changed && !own) {
-            let client = Some(visitor.client.to_string());
-            let facts = Facts { client, new_address: Some(found.email), ..Facts::default() };
+            let facts = Facts { new_address: Some(found.email), ..Facts::of(visitor) };
             self.post_or_log(tenant, Draft { kind: Kind::EmailChanged, address, user: Some(id), facts }).await;
         }
         Ok(())
@@ -79,8 +78,9 @@ impl Identity {
     /// Errors: 422 `email_unfit`; 503.
     pub(crate) async fn resend_confirmation(&self, tenant: &Tenant, visitor: &Visitor, email: &str) -> Result<()> {
         fitness::check_email(email)?;
-        let facts = Facts { client: Some(visitor.client.to_string()), ..Facts::default() };
-        self.letters.post(tenant, Draft { kind: Kind::VerifyEmail, address: email, user: None, facts }).await
+        self.letters
+            .post(tenant, Draft { kind: Kind::VerifyEmail, address: email, user: None, facts: Facts::of(visitor) })
+            .await
     }
 
     /// Refuses a user with an address that must be confirmed and is not. Errors: 403 `email_unverified`.
@@ -117,8 +117,7 @@ impl Identity {
         if proved.user.email.as_deref() == Some(email) {
             return Err(Error::new(Reason::FieldInvalid, "This is the address of the account already").at("email"));
         }
-        let facts = Facts { client: Some(visitor.client.to_string()), ..Facts::default() };
-        let draft = Draft { kind: Kind::ChangeEmail, address: email, user: Some(caller.id), facts };
+        let draft = Draft { kind: Kind::ChangeEmail, address: email, user: Some(caller.id), facts: Facts::of(visitor) };
         self.letters.post(tenant, draft).await?;
         tracing::info!(
             target: "audit", action = "ask-to-change-email", outcome = "ok", tenant = tenant.name, user = caller.number,

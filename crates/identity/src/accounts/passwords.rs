@@ -25,8 +25,9 @@ impl Identity {
     /// Errors: 422 `email_unfit`; 503.
     pub(crate) async fn forgot_password(&self, tenant: &Tenant, visitor: &Visitor, email: &str) -> Result<()> {
         fitness::check_email(email)?;
-        let facts = Facts { client: Some(visitor.client.to_string()), ..Facts::default() };
-        self.letters.post(tenant, Draft { kind: Kind::ResetPassword, address: email, user: None, facts }).await?;
+        self.letters
+            .post(tenant, Draft { kind: Kind::ResetPassword, address: email, user: None, facts: Facts::of(visitor) })
+            .await?;
         tracing::info!(
             target: "audit", action = "forgot-password", outcome = "ok", tenant = tenant.name,
             client = %visitor.client, request_id = %visitor.request,

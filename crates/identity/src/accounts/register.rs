@@ -108,8 +108,7 @@ impl Identity {
             }
             Err(error) => return Err(error),
         };
-        let facts = Facts { client: Some(visitor.client.to_string()), ..Facts::default() };
-        self.post_or_log(tenant, Draft { kind, address: &email, user, facts }).await;
+        self.post_or_log(tenant, Draft { kind, address: &email, user, facts: Facts::of(visitor) }).await;
         Ok(Registered::Unconfirmed)
     }
 }

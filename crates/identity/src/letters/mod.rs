@@ -100,9 +100,19 @@ pub(crate) struct Facts {
     /// The user name of who invites.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inviter: Option<String>,
+    /// The address as it was written, where that is not in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) spelled: Option<String>,
     /// The address that the account has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) new_address: Option<String>,
+}
+
+impl Facts {
+    /// Where it was caused from.
+    pub(crate) fn of(visitor: &Visitor) -> Self {
+        Self { client: Some(visitor.client.to_string()), ..Self::default() }
+    }
 }
 
 /// A letter to be asked for.
@@ -129,13 +139,15 @@ impl Letters {
     /// Stores a letter, durably, for the job to send. Errors: 503 `busy` where too many of the tenant wait.
     pub(crate) async fn post(&self, tenant: &Tenant, draft: Draft<'_>) -> Result<()> {
         let now = kernel::time::now();
+        let address = draft.address.to_ascii_lowercase();
+        let spelled = (address != draft.address).then(|| draft.address.to_owned());
         let letter = Queued {
             id: Uuid::now_v7(),
             tenant: tenant.id,
             kind: draft.kind,
-            address: draft.address.to_ascii_lowercase(),
+            address,
             user: draft.user,
-            facts: draft.facts,
+            facts: Facts { spelled, ..draft.facts },
             attempts: 0,
             due_at: now,
             created_at: now,

@@ -64,8 +64,13 @@ impl Identity {
         if !is_called_for(letter, &user) {
             return Ok(None);
         }
+        // Never as a stranger spelled it, where the account has it.
+        let to = match user.email.as_deref().filter(|own| own.eq_ignore_ascii_case(&letter.address)) {
+            Some(own) if letter.kind != Kind::ChangeEmail => own.to_owned(),
+            _ => letter.facts.spelled.clone().unwrap_or_else(|| letter.address.clone()),
+        };
         let ticket = match purpose(letter.kind) {
-            Some(purpose) => match ticket(&open, settings, letter, &user, purpose).await? {
+            Some(purpose) => match ticket(&open, settings, letter, (&user, &to), purpose).await? {
                 Some(ticket) => Some(ticket),
                 None => return Ok(None),
             },
@@ -77,14 +82,14 @@ impl Identity {
             domain: tenant.domain.as_deref(),
             username: &user.username,
             name: &user.name,
-            address: facts.new_address.as_deref().unwrap_or(&letter.address),
+            address: facts.new_address.as_deref().unwrap_or(&to),
             when: shown(letter.created_at),
             client: facts.client.as_deref(),
             change: facts.change.as_deref(),
             inviter: facts.inviter.as_deref(),
             ticket,
         };
-        let to = mail::Address::new(&letter.address)?;
+        let to = mail::Address::new(&to)?;
         let text = serde_json::to_string_pretty(&words).map_err(Error::internal)?;
         Ok(Some(mail::Letter { to, subject: letter.kind.word().to_owned(), text, html: None }))
     }
@@ -117,7 +122,7 @@ async fn ticket(
     open: &OpenTenant,
     settings: &IdentityConfig,
     letter: &Queued,
-    user: &User,
+    (user, to): (&User, &str),
     purpose: Purpose,
 ) -> Result<Option<Ticket>> {
     let (lifetime, page, usual) = match letter.kind {
@@ -133,7 +138,7 @@ async fn ticket(
         hash: tokens::hex(&tokens::hash(&token)),
         purpose,
         user: user.id,
-        email: letter.address.clone(),
+        email: to.to_owned(),
         expires_at: kernel::time::now().checked_add(lifetime.0).map_err(Error::internal)?,
     };
     if !one_time_tokens::replace(&open.system, fresh).await? {
