@@ -3,15 +3,19 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops at what it does not expect")]
 
 mod client;
+mod openid;
 mod outside;
 mod program;
+mod smtp;
 mod world;
 
 use std::time::{Duration, Instant};
 
 pub use client::{Answer, Client};
+pub use openid::{Callback, OpenIdServer};
 pub use outside::{Outside, OwnPostgres};
 pub use program::{Program, Serving};
+pub use smtp::{ReceivedLetter, SmtpServer};
 pub use testkit::{Backend, on_all_databases};
 pub use world::World;
 

@@ -1,4 +1,4 @@
-//! The database servers' programs: found on this machine, or installed by its package manager.
+//! The programs that the tests need: found on this machine, or installed by its package manager.
 
 use std::{
     fs,
@@ -23,15 +23,58 @@ pub(crate) struct Programs {
     pub(crate) mariadbd: PathBuf,
 }
 
-/// Finds the programs, after installing what is missing.
+/// Something that the tests need from this machine.
+struct Need {
+    name: &'static str,
+    is_there: fn() -> bool,
+    /// What brings it, by the names of Debian's packages.
+    packages: fn() -> Result<Vec<String>>,
+}
+
+const DATABASES: [Need; 2] = [
+    Need { name: "PostgreSQL", is_there: || postgres().is_some(), packages: postgres_packages },
+    Need {
+        name: "MariaDB",
+        is_there: || mariadb().is_some(),
+        packages: || Ok(vec![newest_package("mariadb-server-core")?, newest_package("mariadb-client-core")?]),
+    },
+];
+
+/// What runs the mail server and the OpenID provider of the tests.
+const COMPANIONS: [Need; 3] = [
+    Need {
+        name: "Python with venv",
+        is_there: || command::agrees(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+        packages: || Ok(vec!["python3-venv".to_owned()]),
+    },
+    Need {
+        name: "Node.js with npm",
+        is_there: || command::find("node").is_some() && command::find("npm").is_some(),
+        packages: || Ok(vec!["nodejs".to_owned(), "npm".to_owned()]),
+    },
+    Need {
+        name: "certificates of the public authorities",
+        is_there: || Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
+        packages: || Ok(vec!["ca-certificates".to_owned()]),
+    },
+];
+
+/// Finds the databases' programs, after installing what is missing.
 pub(crate) fn programs() -> Result<Programs> {
-    if postgres().is_none() || mariadb().is_none() {
-        install()?;
-    }
+    install(&DATABASES)?;
     let (initdb, postgres) = postgres().context("PostgreSQL's programs `initdb` and `postgres` are not there.")?;
     let (mariadb_install_db, mariadbd) =
         mariadb().context("MariaDB's programs `mariadb-install-db` and `mariadbd` are not there.")?;
     Ok(Programs { initdb, postgres, mariadb_install_db, mariadbd })
+}
+
+/// Installs what the tests need beside the databases.
+pub(crate) fn companions() -> Result<()> {
+    install(&COMPANIONS)?;
+    match COMPANIONS.iter().find(|need| !(need.is_there)()) {
+        Some(need) => bail!("{} is not there after the installation.", need.name),
+        None => Ok(()),
+    }
 }
 
 /// The newest PostgreSQL of the system, else the one in `PATH`.
@@ -51,29 +94,30 @@ fn mariadb() -> Option<(PathBuf, PathBuf)> {
     command::find("mariadb-install-db").zip(command::find("mariadbd"))
 }
 
-fn install() -> Result<()> {
-    let missing = match (postgres(), mariadb()) {
-        (None, None) => "PostgreSQL and MariaDB",
-        (None, _) => "PostgreSQL",
-        _ => "MariaDB",
-    };
+fn postgres_packages() -> Result<Vec<String>> {
+    let package = newest_package("postgresql")?;
+    prevent_main_cluster()?;
+    Ok(vec![package])
+}
+
+/// Installs those of the needs that are not there.
+fn install(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.is_there)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.iter().map(|need| need.name).collect::<Vec<_>>().join(" and ");
     if command::find("apt-get").is_none() {
-        bail!(
-            "The server programs of {missing} are missing; install them with your package manager and run this again."
-        );
+        bail!("{names}: not on this machine; install that with your package manager and run this again.");
     }
     if !geteuid().is_root() && !command::agrees(Command::new("sudo").args(["-n", "true"])) {
-        bail!("The server programs of {missing} are missing; run this as root, or `apt-get install` them yourself.");
+        bail!("{names}: not on this machine; run this as root, or `apt-get install` that yourself.");
     }
-    progress::step(&format!("Installing {missing}"), || {
+    progress::step(&format!("Installing {names}"), || {
         command::run_quietly(&mut as_root("apt-get", &["update", "--quiet"]))?;
         let mut packages = Vec::new();
-        if postgres().is_none() {
-            packages.push(newest_package("postgresql")?);
-            prevent_main_cluster()?;
-        }
-        if mariadb().is_none() {
-            packages.extend([newest_package("mariadb-server-core")?, newest_package("mariadb-client-core")?]);
+        for need in missing {
+            packages.extend((need.packages)()?);
         }
         let mut apt = as_root("apt-get", &["install", "--yes", "--quiet", "--no-install-recommends"]);
         command::run_quietly(apt.args(["-o", "Dpkg::Options::=--force-confold"]).args(&packages))

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{command, databases::Databases, progress, workspace};
+use crate::{command, databases::Databases, packages, progress, workspace};
 
 /// What `cargo xtask test` may be told.
 #[derive(clap::Args, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct Options {
 /// Builds the program, brings up the databases and runs the tests that were asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let program = progress::step("Building insula", || workspace::build(&["insula"], &[]))?;
+    packages::companions()?;
     let databases = Databases::start()?;
     progress::step("Running the tests", || {
         let mut cargo = workspace::cargo();

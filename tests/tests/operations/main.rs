@@ -4,8 +4,10 @@
 mod adopting;
 mod configuring;
 mod explaining;
+mod exporting;
 mod importing;
 mod migrating;
+mod rotating;
 mod round_trip;
 mod system_database;
 

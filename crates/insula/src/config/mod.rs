@@ -106,7 +106,8 @@ impl Config {
         }
         if let Some(command) = &self.master_key_command {
             if command.first().is_none_or(String::is_empty) {
-                refused.push(("master_key_command", "write a program and its arguments: [\"program\", \"…\"]".to_owned()));
+                refused
+                    .push(("master_key_command", "write a program and its arguments: [\"program\", \"…\"]".to_owned()));
             }
             if self.master_key.is_some() {
                 refused.push(("master_key_command", "master_key is set too; keep one of them".to_owned()));

@@ -145,6 +145,7 @@ impl Control {
             .transaction(context, move |transaction| {
                 let mut update = Query::update();
                 update.table(ddl.table(TENANTS)).and_where(Expr::col(Alias::new("id")).eq(tenant.id.to_string()));
+                update.and_where(Expr::col(Alias::new("status")).ne("deleting"));
                 update.value(Alias::new("status"), "deleting").value(Alias::new(WRAPPED_KEY), Expr::from(Value::Null));
                 let note = note(&ddl, &tenant, transaction.context());
                 Box::pin(async move {

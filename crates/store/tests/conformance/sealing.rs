@@ -246,7 +246,9 @@ async fn nothing_is_left_of_the_key_of_a_deleted_tenant() {
     assert!(holds(&doomed) && holds(&spared), "the test looks at the wrong files");
     let request = RequestId::now();
     let context = WriteContext { user: Some(7), request: Some(request), cause: Cause::Api };
-    serving.delete(&serving.by_name("tenant-7").await.unwrap(), &context).await.unwrap();
+    let record = serving.by_name("tenant-7").await.unwrap();
+    serving.delete(&record, &context).await.unwrap();
+    assert_eq!(serving.delete(&record, &context).await.unwrap_err().reason, Reason::NotFound);
     assert!(!holds(&doomed) && holds(&spared));
     let mut note = Query::select();
     note.columns(["name", "deleted_by", "request_id"].map(Alias::new)).from(Alias::new("_deleted_tenants"));
