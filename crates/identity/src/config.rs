@@ -1,13 +1,19 @@
 //! Identity's part of the configuration.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::Path,
+};
 
 use ipnet::IpNet;
 use kernel::{ByteSize, Span};
-use mail::MailConfig;
+use mail::{MailConfig, Mailer};
 use serde::{Deserialize, Serialize};
 
 use crate::CaptchaConfig;
+
+/// Time that the delivery of a letter may take: whoever carries one has it for a minute.
+const LONGEST_MAIL: Span = Span::seconds(30);
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +126,7 @@ pub enum TokenAlgorithm {
 
 impl IdentityConfig {
     /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
-    pub fn check(&self, _folder: Option<&std::path::Path>) -> Result<(), (String, String)> {
+    pub fn check(&self, _folder: Option<&Path>) -> Result<(), (String, String)> {
         if self.whitelisted_pin_ips.iter().chain(&self.whitelisted_string_ips).any(|net| net.prefix_len() == 0) {
             let mistake = "a network of all addresses is no list; name the networks of your desks";
             return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
@@ -128,6 +134,10 @@ impl IdentityConfig {
         let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
         self.pages.check().map_err(owned)?;
         self.captcha.as_ref().map_or(Ok(()), CaptchaConfig::check).map_err(owned)?;
+        if self.mail.timeout > LONGEST_MAIL {
+            return Err(("mail.timeout".to_owned(), format!("a letter may take {LONGEST_MAIL} at the most")));
+        }
+        Mailer::new(&self.mail, Path::new("")).map_err(|error| (error.field.unwrap_or_default(), error.message))?;
         Ok(())
     }
 }

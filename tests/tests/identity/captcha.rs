@@ -15,15 +15,18 @@ on_all_databases!(strangers_solve_a_captcha, a_score_can_be_asked_for, whatever_
 
 const SECRET: &str = "site-secret";
 
+/// The forms that a provider was sent.
+type Asked = Arc<Mutex<Vec<Vec<(String, String)>>>>;
+
 /// A provider of captchas on a port of its own.
 struct Provider {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    asked: Asked,
 }
 
 impl Provider {
     async fn start() -> Self {
-        let asked: Arc<Mutex<Vec<Vec<(String, String)>>>> = Arc::default();
+        let asked = Asked::default();
         let router = Router::new().route("/siteverify", post(siteverify)).with_state(Arc::clone(&asked));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -45,10 +48,7 @@ impl Provider {
 }
 
 /// Each answer is good once, as with the real ones.
-async fn siteverify(
-    State(asked): State<Arc<Mutex<Vec<Vec<(String, String)>>>>>,
-    Form(form): Form<Vec<(String, String)>>,
-) -> axum::response::Response {
+async fn siteverify(State(asked): State<Asked>, Form(form): Form<Vec<(String, String)>>) -> axum::response::Response {
     let field = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap();
     let (secret, answer) = (field("secret"), field("response"));
     let again = asked.lock().contains(&form);

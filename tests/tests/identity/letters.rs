@@ -1,6 +1,8 @@
 //! Confirming addresses, and what becomes of letters.
 
-use insula_tests::{Backend, Client, on_all_databases};
+use std::time::{Duration, Instant};
+
+use insula_tests::{Backend, Client, Program, SmtpServer, on_all_databases};
 use kernel::Span;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
@@ -15,6 +17,9 @@ on_all_databases!(
     an_invitation_sets_a_password,
     a_tenant_that_goes_takes_its_letters_along,
     words_and_pages_are_the_tenants,
+    a_letter_survives_a_mail_server_that_is_down_and_a_process_that_is_killed,
+    a_slow_mail_server_holds_up_its_own_tenant_alone,
+    what_a_mail_server_refuses_for_good_is_dropped,
 );
 
 fn confirming(identity: &mut identity::IdentityConfig) {
@@ -177,7 +182,7 @@ async fn a_tenant_that_goes_takes_its_letters_along(backend: Backend) {
     };
     let guest = identity.create_user(&open, new).await.unwrap();
     identity.invite(&open, &guest, None).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(post.waiting("guest@example.com"), 0);
     let record = tenants.by_name(&another.name).await.unwrap();
     drop(open);
@@ -196,5 +201,119 @@ async fn words_and_pages_are_the_tenants(backend: Backend) {
     client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
     let letter = post.next("jane@example.com").await;
     assert!(letter.text.contains("https://shop.example/new?token="), "{}", letter.text);
+    std::fs::create_dir(world.tenant.folder.join("mail")).unwrap();
+    std::fs::write(world.tenant.folder.join("mail/reset_password.txt"), "Hej {{ username }}: {{ link }}\n").unwrap();
+    client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    let letter = post.next("jane@example.com").await;
+    assert!(letter.text.starts_with("Hej jane: https://shop.example/new?token="), "{}", letter.text);
+    world.end().await;
+}
+
+/// A program whose letters go to a mail server, with the user `jane` in it.
+async fn program_with(backend: Backend, smtp: &SmtpServer) -> Program {
+    let program = Program::initialised(backend).with("INSULA_IDENTITY__MAIL__SMTP_URL", &smtp.url());
+    let serving = program.serve().await;
+    let client = at_home(&program, &serving.anonymous());
+    assert_eq!(register(&client, "jane").await.status, 201);
+    serving.kill();
+    program
+}
+
+fn at_home(program: &Program, client: &Client) -> Client {
+    client.at_host(format!("api.{}.test", program.tenant))
+}
+
+/// The token in a letter of the mail server.
+fn token_in(text: &str) -> String {
+    let (_, rest) = text.split_once("?token=").unwrap();
+    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+async fn a_letter_survives_a_mail_server_that_is_down_and_a_process_that_is_killed(backend: Backend) {
+    let smtp = SmtpServer::start().await;
+    let program = program_with(backend, &smtp).await;
+    smtp.refuse_with(Some("450 come again"));
+    let serving = program.serve().await;
+    let client = at_home(&program, &serving.anonymous());
+    let asked = client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    serving.kill();
+    let serving = program.serve().await;
+    let client = at_home(&program, &serving.anonymous());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(smtp.letters().await.is_empty());
+    smtp.refuse_with(None);
+    // A pause after the first attempt, or the claim of the process that was killed.
+    let letter = smtp.next_letter_to("jane@example.com", Duration::from_secs(75)).await;
+    let body = json!({ "token": token_in(&letter.text), "password": "another good one" });
+    assert_eq!(client.post("/auth/password/reset", &body).await.status, 204);
+    let told = smtp.next_letter_to("jane@example.com", Duration::from_secs(10)).await;
+    assert!(told.subject.contains("password") && !told.text.contains("token="), "{}", told.raw);
+    assert_eq!(smtp.letters().await.len(), 0, "each letter comes once");
+    drop(serving);
+    program.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_was_sending_is_sent_by_the_next() {
+    let smtp = SmtpServer::start().await;
+    let program = program_with(Backend::Sqlite, &smtp).await;
+    smtp.refuse_with(Some("slow"));
+    let serving = program.serve().await;
+    let client = at_home(&program, &serving.anonymous());
+    client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    serving.kill();
+    smtp.refuse_with(None);
+    let serving = program.serve().await;
+    smtp.next_letter_to("jane@example.com", Duration::from_secs(75)).await;
+    drop(serving);
+    program.end();
+}
+
+async fn a_slow_mail_server_holds_up_its_own_tenant_alone(backend: Backend) {
+    let smtp = SmtpServer::start().await;
+    smtp.refuse_with(Some("slow"));
+    let (world, post) = Post::world(backend, |_| {}).await;
+    let slow = world.another_tenant().await;
+    std::fs::create_dir_all(&slow.folder).unwrap();
+    let settings = format!("[mail]\nsmtp_url = \"{}\"\n", smtp.url());
+    std::fs::write(slow.folder.join("identity.toml"), settings).unwrap();
+    let at_slow = world.at(&slow);
+    for number in 0..100 {
+        let name = format!("user-{number}");
+        let open = world.open(&slow).await;
+        let new = identity::NewUser {
+            email: Some(format!("{name}@example.com")),
+            username: name,
+            ..identity::NewUser::default()
+        };
+        let user = world.server.installation().features.identity.create_user(&open, new).await.unwrap();
+        let asked = at_slow.post("/auth/password/forgot", &json!({ "email": user.email })).await;
+        assert_eq!(asked.status, 202);
+    }
+    registered(&world, "jane").await;
+    let begun = Instant::now();
+    world.at(&world.tenant).post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    post.next("jane@example.com").await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(smtp.letters().await.is_empty());
+    world.end().await;
+}
+
+async fn what_a_mail_server_refuses_for_good_is_dropped(backend: Backend) {
+    let smtp = SmtpServer::start().await;
+    let url = smtp.url();
+    let (world, post) = Post::world(backend, |identity| identity.mail.smtp_url = Some(kernel::Secret::new(url))).await;
+    registered(&world, "jane").await;
+    smtp.refuse_with(Some("550 no such user"));
+    let client = world.at(&world.tenant);
+    client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    post.settled(&world).await;
+    smtp.refuse_with(None);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(smtp.letters().await.is_empty());
+    client.post("/auth/password/forgot", &json!({ "email": "jane@example.com" })).await;
+    smtp.next_letter_to("jane@example.com", Duration::from_secs(10)).await;
     world.end().await;
 }

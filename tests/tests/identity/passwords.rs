@@ -154,7 +154,7 @@ async fn whoever_has_no_password_sets_one_with_a_new_session(backend: Backend) {
     let open = world.open(&world.tenant).await;
     let mut age = sea_query::Query::update();
     age.table(open.system.ddl().table("_sessions"));
-    let long_ago = kernel::time::now().checked_sub(Duration::from_secs(660)).unwrap();
+    let long_ago = kernel::time::now().checked_sub(Duration::from_mins(11)).unwrap();
     age.value(sea_query::Alias::new("created_at"), sea_query::Expr::from(store::Value::from(long_ago)));
     age.and_where(sea_query::ExprTrait::is_not_null(sea_query::Expr::col(sea_query::Alias::new("id"))));
     let context = kernel::WriteContext::system();

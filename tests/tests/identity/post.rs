@@ -27,8 +27,10 @@ impl Letter {
         let (head, body) = written.split_once("\r\n\r\n").unwrap();
         let to = head.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
         let to = to.trim_matches(['<', '>']).rsplit_once('<').map_or(to, |(_, address)| address);
+        // The text comes before the HTML, or is alone.
+        let text = body.split_once("text/plain").map_or(body, |(_, part)| part.split_once("\r\n\r\n").unwrap().1);
         // Quoted-printable, as far as links need it.
-        let text = body.replace("=\r\n", "").replace("=3D", "=");
+        let text = text.replace("=\r\n", "").replace("=3D", "=");
         Self { to: to.trim_matches(['<', '>']).to_owned(), text }
     }
 

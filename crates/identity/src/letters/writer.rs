@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
 use kernel::{Error, Result, Span, Tenant};
+use mail::Template;
 use serde::Serialize;
 use store::OpenTenant;
 
@@ -18,10 +19,14 @@ use crate::{
     tokens,
 };
 
+/// The folder with a tenant's own words, in the tenant's own.
+const TEMPLATES: &str = "mail";
+
 /// What a template may use.
 #[derive(Serialize)]
 struct Words<'a> {
     site: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<&'a str>,
     username: &'a str,
     name: &'a str,
@@ -54,6 +59,7 @@ impl Identity {
         settings: &IdentityConfig,
         letter: &Queued,
     ) -> Result<Option<mail::Letter>> {
+        let Some(template) = template(letter.kind) else { return Ok(None) };
         let open = self.tenants.open(tenant).await?;
         let lookup = match letter.user {
             Some(id) => Lookup::Id(id),
@@ -90,8 +96,8 @@ impl Identity {
             ticket,
         };
         let to = mail::Address::new(&to)?;
-        let text = serde_json::to_string_pretty(&words).map_err(Error::internal)?;
-        Ok(Some(mail::Letter { to, subject: letter.kind.word().to_owned(), text, html: None }))
+        let folder = tenant.folder.join(TEMPLATES);
+        Ok(Some(template.render(Some(&folder), &words).await?.to(to)))
     }
 }
 
@@ -105,6 +111,20 @@ fn is_called_for(letter: &Queued, user: &User) -> bool {
         Kind::Unknown => false,
     };
     wanted && user.status == UserStatus::Active
+}
+
+fn template(kind: Kind) -> Option<Template> {
+    Some(match kind {
+        Kind::VerifyEmail => Template::VerifyEmail,
+        Kind::ChangeEmail => Template::ChangeEmail,
+        Kind::ResetPassword => Template::ResetPassword,
+        Kind::Invitation => Template::Invitation,
+        Kind::AlreadyRegistered => Template::AlreadyRegistered,
+        Kind::PasswordChanged => Template::PasswordChanged,
+        Kind::EmailChanged => Template::EmailChanged,
+        Kind::SecondFactorChanged => Template::SecondFactorChanged,
+        Kind::Unknown => return None,
+    })
 }
 
 /// What the token in a letter is good for, where it has one.

@@ -158,9 +158,8 @@ pub(crate) async fn finish(database: &Database, letter: &Queued, outcome: Outcom
         Outcome::Sent => change(database, letter, vec![("done_at", value(kernel::time::now()))]).await.map(drop),
         Outcome::Again(at) => change(database, letter, vec![("due_at", value(at))]).await.map(drop),
         Outcome::Dropped => {
-            let (ddl, id) = (database.ddl(), letter.id);
             let mut delete = Query::delete();
-            delete.from_table(ddl.table(LETTERS)).and_where(column("id").eq(id.to_string()));
+            delete.from_table(database.ddl().table(LETTERS)).and_where(as_read(letter));
             let context = WriteContext::system();
             let work = database.transaction(&context, move |transaction| {
                 let delete = delete.clone();
@@ -171,11 +170,15 @@ pub(crate) async fn finish(database: &Database, letter: &Queued, outcome: Outcom
     }
 }
 
+/// The letter, unless somebody has claimed it since it was read.
+fn as_read(letter: &Queued) -> Expr {
+    column("id").eq(letter.id.to_string()).and(column("due_at").eq(Expr::from(Value::from(letter.due_at))))
+}
+
 /// Changes a letter that is as it was read; tells whether it was.
 async fn change(database: &Database, letter: &Queued, values: Vec<(&'static str, Expr)>) -> Result<bool> {
     let mut update = Query::update();
-    update.table(database.ddl().table(LETTERS)).and_where(column("id").eq(letter.id.to_string()));
-    update.and_where(column("due_at").eq(Expr::from(Value::from(letter.due_at))));
+    update.table(database.ddl().table(LETTERS)).and_where(as_read(letter));
     for (field, value) in values {
         update.value(Alias::new(field), value);
     }
@@ -211,3 +214,7 @@ pub(crate) async fn sweep(database: &Database, before: Timestamp) -> Result<u64>
         })
         .await
 }
+
+#[cfg(test)]
+#[path = "letters_tests.rs"]
+mod tests;
