@@ -6,8 +6,8 @@ use axum::Router;
 use kernel::{Authenticator, Error, Probe, Reason, TenantDirectory};
 
 use crate::{
-    EdgeConfig, Failure, MaybeCaller, Routes, address::Trust, docs, health, health::Health, home, limit::Limiter,
-    metric::Metrics, openapi, walk,
+    EdgeConfig, Failure, MaybeCaller, Routes, address::Trust, docs, health, health::Health, home, host::Room,
+    limit::Limiter, metric::Metrics, openapi, walk,
 };
 
 /// What the edge needs from the rest of the program.
@@ -34,7 +34,7 @@ pub(crate) struct Core {
     pub(crate) api_limit: Limiter,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) started: Instant,
-    pub(crate) routes: Router,
+    pub(crate) routes: RoomRouters,
 }
 
 /// The whole HTTP application, ready to be served.
@@ -44,24 +44,70 @@ pub struct App {
     openapi: Arc<utoipa::openapi::OpenApi>,
 }
 
-/// Assembles everything; `features` are pairs of a tag for the OpenAPI document and routes.
-pub fn app(edge: Edge, features: Vec<(&'static str, Routes)>) -> App {
+/// The routes of the features, each with its tag for the OpenAPI document, by the room that they are in.
+#[derive(Default)]
+pub struct Rooms {
+    /// On `api.` hosts.
+    pub api: Vec<(&'static str, Routes)>,
+    /// On `assets.` hosts; the document names the host with them.
+    pub assets: Vec<(&'static str, Routes)>,
+    /// On `webhooks.` hosts; not in the document, whose paths are those of `api.` hosts.
+    pub webhooks: Vec<Routes>,
+}
+
+impl From<Vec<(&'static str, Routes)>> for Rooms {
+    fn from(api: Vec<(&'static str, Routes)>) -> Self {
+        Self { api, ..Self::default() }
+    }
+}
+
+/// A router for each room.
+pub(crate) struct RoomRouters {
+    api: Router,
+    assets: Router,
+    webhooks: Router,
+}
+
+impl RoomRouters {
+    /// The router of a room; that of `api.` hosts while there is no tenant yet.
+    pub(crate) fn of(&self, room: Option<Room>) -> &Router {
+        match room {
+            None | Some(Room::Api) => &self.api,
+            Some(Room::Assets) => &self.assets,
+            Some(Room::Webhooks) => &self.webhooks,
+        }
+    }
+}
+
+/// Assembles everything.
+pub fn app(edge: Edge, rooms: impl Into<Rooms>) -> App {
     let Edge { config, directory, authenticator, probe, build } = edge;
+    let rooms = rooms.into();
     let mut document = openapi::base();
-    let mut routes = Router::new();
+    let (mut api, mut assets, mut webhooks) = (Router::new(), Router::new(), Router::new());
     let own = home::routes(&config.name, build).merge(health::routes(Health::new(probe))).merge(docs::pages());
-    for (tag, feature) in std::iter::once(("server", own)).chain(features) {
+    for (tag, feature) in std::iter::once(("server", own)).chain(rooms.api) {
         let (router, mut part) = feature.split_for_parts();
         openapi::tag(&mut part, tag);
         document.merge(part);
-        routes = routes.merge(router);
+        api = api.merge(router);
+    }
+    for (tag, feature) in rooms.assets {
+        let (router, mut part) = feature.split_for_parts();
+        openapi::tag(&mut part, tag);
+        openapi::on_assets_hosts(&mut part);
+        document.merge(part);
+        assets = assets.merge(router);
+    }
+    for feature in rooms.webhooks {
+        webhooks = webhooks.merge(feature.split_for_parts().0);
     }
     openapi::complete(&mut document);
-    let routes = routes
-        .merge(docs::document(&document))
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(walk::RememberRoute);
+    let routes = RoomRouters {
+        api: finished(api.merge(docs::document(&document))),
+        assets: finished(assets),
+        webhooks: finished(webhooks),
+    };
     let limits = &config.rate_limit;
     let core = Core {
         trust: Trust { proxies: config.trusted_proxies.clone(), real_ip: config.trust_x_real_ip },
@@ -91,6 +137,10 @@ impl App {
     pub(crate) fn walk(&self, peer: IpAddr) -> walk::Walk {
         walk::Walk { core: self.core.clone(), peer: Some(peer) }
     }
+}
+
+fn finished(routes: Router) -> Router {
+    routes.fallback(unknown).method_not_allowed_fallback(wrong_method).layer(walk::RememberRoute)
 }
 
 /// Only who may come in learns which paths there are.

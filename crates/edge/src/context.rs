@@ -7,10 +7,10 @@ use std::{
 };
 
 use axum::extract::MatchedPath;
-use http::{HeaderMap, header::ORIGIN, request::Parts};
+use http::{HeaderMap, Method, header::ORIGIN, request::Parts};
 use kernel::{Authenticated, Door, Error, HostTenant, Presented, Reason, RequestId};
 
-use crate::{app::Core, token};
+use crate::{app::Core, host::Room, token};
 
 /// One request. Lies in the request's extensions as an `Arc`.
 pub(crate) struct Context {
@@ -19,9 +19,10 @@ pub(crate) struct Context {
     pub(crate) client: IpAddr,
     pub(crate) secure: bool,
     pub(crate) started: Instant,
-    pub(crate) site: OnceLock<HostTenant>,
+    /// Where the host leads.
+    pub(crate) place: OnceLock<(HostTenant, Room)>,
     pub(crate) route: OnceLock<MatchedPath>,
-    authenticated: OnceLock<Result<Authenticated, Refused>>,
+    authenticated: OnceLock<(Door, Result<Authenticated, Refused>)>,
 }
 
 /// A refusal that can be repeated; what only the log needs was logged the first time.
@@ -48,7 +49,7 @@ impl Context {
             client: core.trust.client(peer, headers),
             secure: core.trust.secure(peer, headers),
             started: Instant::now(),
-            site: OnceLock::new(),
+            place: OnceLock::new(),
             route: OnceLock::new(),
             authenticated: OnceLock::new(),
             core,
@@ -62,31 +63,67 @@ impl Context {
 
     /// The tenant of the host; 503 before the installation is initialised.
     pub(crate) fn site(&self) -> Result<&HostTenant, Error> {
-        let site = self.site.get().ok_or_else(|| Error::plain(Reason::NotInitialised))?;
+        let (site, _) = self.place()?;
         site.tenant.require_active()?;
         Ok(site)
     }
 
-    /// Who is asking, if that is known already.
-    pub(crate) fn caller(&self) -> Option<&Authenticated> {
-        self.authenticated.get()?.as_ref().ok()
+    fn place(&self) -> Result<&(HostTenant, Room), Error> {
+        self.place.get().ok_or_else(|| Error::plain(Reason::NotInitialised))
     }
 
-    /// Finds out who is asking, at most once a request.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
-        if let Some(known) = self.authenticated.get() {
+    /// Who is asking, if that is known already.
+    pub(crate) fn caller(&self) -> Option<&Authenticated> {
+        self.authenticated.get()?.1.as_ref().ok()
+    }
+
+    /// Finds out who is asking by the credential that the host's room takes, at most once a request.
+    pub(crate) async fn authenticate(&self, parts: &Parts) -> Result<Authenticated, Error> {
+        let (site, room) = self.place()?;
+        let (token, door) = match room {
+            Room::Api => (token::bearer(&parts.headers), Door::Api),
+            Room::Assets if matches!(parts.method, Method::GET | Method::HEAD) => {
+                (token::cookie(&parts.headers), Door::Assets)
+            }
+            Room::Assets => (Err(token::missing()), Door::Assets),
+            Room::Webhooks => (token::parameter(parts.uri.query()), Door::Webhooks),
+        };
+        self.once(site, token, door, &parts.headers).await
+    }
+
+    /// Finds out who is asking by the bearer token, whatever the room.
+    pub(crate) async fn authenticate_bearer(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
+        let (site, _) = self.place()?;
+        self.once(site, token::bearer(headers), Door::Api, headers).await
+    }
+
+    async fn once(
+        &self,
+        site: &HostTenant,
+        token: Result<&str, Error>,
+        door: Door,
+        headers: &HeaderMap,
+    ) -> Result<Authenticated, Error> {
+        if let Some((_, known)) = self.authenticated.get().filter(|(known, _)| *known == door) {
             return known.as_ref().map_err(Refused::again).cloned();
         }
-        let outcome = self.ask(headers).await;
-        let _ = self.authenticated.set(outcome.as_ref().map_err(Refused::of).cloned());
+        let outcome = match token {
+            Ok(token) => self.ask(site, token, door, headers).await,
+            Err(error) => Err(error),
+        };
+        let _ = self.authenticated.set((door, outcome.as_ref().map_err(Refused::of).cloned()));
         outcome
     }
 
-    async fn ask(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
-        let site = self.site.get().ok_or_else(|| Error::plain(Reason::NotInitialised))?;
-        let token = token::of(headers)?;
+    async fn ask(
+        &self,
+        site: &HostTenant,
+        token: &str,
+        door: Door,
+        headers: &HeaderMap,
+    ) -> Result<Authenticated, Error> {
         let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-        let presented = Presented { host: site, token, door: Door::Api, client: self.client, origin };
+        let presented = Presented { host: site, token, door, client: self.client, origin };
         let caller = self.core.authenticator.authenticate(presented).await.map_err(|error| match error.reason {
             Reason::SessionInvalid => Error { message: token::INVALID.to_owned(), ..error },
             _ => error,

@@ -3,15 +3,21 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRequestParts, rejection::PathRejection};
-use http::{header::USER_AGENT, request::Parts};
+use http::{
+    header::{ORIGIN, USER_AGENT},
+    request::Parts,
+};
 use kernel::{Authenticated, Error, HostTenant, Principal, Reason, RequestId, Tenant, ability::Ability};
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, context::Context, host, resolve};
+use crate::{Failure, context::Context, cors, host, resolve, token};
 
 const MAX_USER_AGENT: usize = 256;
 
-/// Who is asking. Refuses with 401 `no_token` or `session_invalid`, 403 `tenant_mismatch` or `tenant_suspended`.
+/// Who is asking, by the credential of the host's room: a bearer token on `api.` hosts, the cookie on `assets.` hosts for
+/// `GET` and `HEAD` alone, the query parameter `access_token` on `webhooks.` hosts.
+///
+/// Refuses with 401 `no_token` or `session_invalid`, 403 `tenant_mismatch` or `tenant_suspended`.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Authenticated);
 
@@ -36,7 +42,38 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(Context::of(parts)?.authenticate(&parts.headers).await?))
+        Ok(Self(Context::of(parts)?.authenticate(parts).await?))
+    }
+}
+
+/// Who shows a bearer token, in a room that takes another credential. Refuses as [`Caller`] does.
+#[derive(Debug, Clone)]
+pub struct Bearer(pub Authenticated);
+
+impl<S: Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(Context::of(parts)?.authenticate_bearer(&parts.headers).await?))
+    }
+}
+
+/// A request that no page of a foreign origin sent: for actions that set a cookie or are done by one. Refuses with 403
+/// `origin_not_allowed` unless the origin is the tenant's own, or one that the tenant lists.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnOrigin;
+
+impl<S: Sync> FromRequestParts<S> for OwnOrigin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let context = Context::of(parts)?;
+        let tenant = &context.site()?.tenant;
+        let mut origins = parts.headers.get_all(ORIGIN).iter();
+        if origins.all(|origin| cors::is_own(tenant, origin, context.secure) || cors::is_listed(tenant, origin)) {
+            return Ok(Self);
+        }
+        Err(Error::new(Reason::OriginNotAllowed, "Pages of this origin may not do this").into())
     }
 }
 
@@ -48,11 +85,13 @@ impl<S: Sync> FromRequestParts<S> for MaybeCaller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(Context::of(parts)?.authenticate(&parts.headers).await))
+        Ok(Self(Context::of(parts)?.authenticate(parts).await))
     }
 }
 
-/// The tenant of the host. Refuses with 503 `not_initialised` and 403 `tenant_suspended`.
+/// The tenant of the request: an API key names it, or else the host does.
+///
+/// Refuses with 503 `not_initialised`, 403 `tenant_suspended`, and a key that is no good as [`Caller`] does.
 #[derive(Debug, Clone)]
 pub struct Site(pub HostTenant);
 
@@ -60,7 +99,12 @@ impl<S: Sync> FromRequestParts<S> for Site {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(Context::of(parts)?.site()?.clone()))
+        let context = Context::of(parts)?;
+        if token::is_key(&parts.headers)? {
+            let tenant = context.authenticate_bearer(&parts.headers).await?.tenant;
+            return Ok(Self(HostTenant { tenant, explicit: true }));
+        }
+        Ok(Self(context.site()?.clone()))
     }
 }
 

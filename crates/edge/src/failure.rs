@@ -73,6 +73,13 @@ pub struct Envelope<'a> {
     /// The field of the request that is meant, as a path such as `filter.and[1].op`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'a str>,
+    /// What goes with the second step of a log in, where `reason` is `second_factor_required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<&'a str>,
+    /// Seconds for which the ticket is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 300)]
+    pub expires_in: Option<u64>,
 }
 
 /// What a request beyond the rate limit gets.
@@ -111,7 +118,7 @@ pub(crate) fn render(mut response: Response, id: RequestId) -> Response {
         Reason::RateLimited => {
             parts.headers.insert(RETRY_AFTER, error.retry_after.unwrap_or(1).into());
         }
-        Reason::NoToken | Reason::SessionInvalid => {
+        Reason::NoToken | Reason::SessionInvalid | Reason::KeyInvalid | Reason::KeyExpired | Reason::KeyRevoked => {
             parts.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Reason::BodyTooLarge | Reason::HeadersTooLarge | Reason::Timeout => {
@@ -137,6 +144,8 @@ fn body(error: &Error, id: RequestId) -> Vec<u8> {
             message: &text,
             request_id: id.as_str(),
             field: error.field.as_deref(),
+            ticket: error.ticket.as_ref().map(|ticket| &*ticket.text),
+            expires_in: error.ticket.as_ref().map(|ticket| ticket.expires_in),
         })
     };
     written.unwrap_or_default()

@@ -26,12 +26,13 @@ mod token;
 mod walk;
 
 pub use answer::Answer;
-pub use app::{App, Edge, app};
+pub use app::{App, Edge, Rooms, app};
 pub use body::{Json, OptionalJson};
 pub use config::{EdgeConfig, RateLimitConfig};
-pub use extract::{Caller, HostName, MaybeCaller, Path, Query, RequestInfo, Site};
+pub use extract::{Bearer, Caller, HostName, MaybeCaller, OwnOrigin, Path, Query, RequestInfo, Site};
 pub use failure::{Envelope, Failure, Result};
 pub use serve::serve;
+pub use token::{clear_cookie, set_cookie};
 
 /// Routes of a feature with their OpenAPI. State is already applied by the feature with `.with_state(..)`.
 pub type Routes = utoipa_axum::router::OpenApiRouter;

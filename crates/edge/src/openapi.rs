@@ -7,11 +7,15 @@ use utoipa::{
         Components, Content, OpenApi, RefOr, Response,
         path::{Operation, PathItem},
         schema::{AllOfBuilder, Ref, Schema},
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        server::{ServerBuilder, ServerVariableBuilder},
     },
 };
 
-use crate::failure::{Envelope, TooManyRequests};
+use crate::{
+    failure::{Envelope, TooManyRequests},
+    token,
+};
 
 const REFUSED: &str = "Refused";
 const LIMITED: &str = "TooManyRequests";
@@ -38,6 +42,9 @@ impl Modify for Shared {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.description = Some("A session's token, from `POST /auth/login`.".to_owned());
         components.security_schemes.insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+        let description = "A session's cookie on `assets.` hosts, from `POST /session`.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(token::COOKIE_NAME, description));
+        components.security_schemes.insert("cookie".to_owned(), RefOr::T(SecurityScheme::ApiKey(cookie)));
         let json = |description: &str, schema: &str| {
             let mut response = Response::new(description);
             let content = Content::new(Some(Ref::from_schema_name(schema)));
@@ -74,6 +81,15 @@ pub(crate) fn tag(document: &mut OpenApi, tag: &str) {
         if operation.tags.as_ref().is_none_or(Vec::is_empty) {
             operation.tags = Some(vec![tag.to_owned()]);
         }
+    }
+}
+
+/// Names the hosts of operations that are not on `api.` hosts.
+pub(crate) fn on_assets_hosts(document: &mut OpenApi) {
+    let domain = ServerVariableBuilder::new().default_value("example.com").description(Some("The tenant's domain."));
+    let server = ServerBuilder::new().url("https://assets.{domain}").parameter("domain", domain).build();
+    for operation in operations(document) {
+        operation.servers = Some(vec![server.clone()]);
     }
 }
 

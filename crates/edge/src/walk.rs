@@ -20,7 +20,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
-use kernel::{Error, HostTenant, Reason, Result};
+use kernel::{Error, Reason, Result};
 use tower::{Layer, Service};
 use tracing::{Instrument, Span, field::Empty};
 
@@ -87,8 +87,8 @@ async fn steps(context: &Arc<Context>, mut request: Request) -> Result<Response>
     // Host to tenant.
     let authority = resolve::authority(request.uri(), request.headers(), request.version())?;
     let place = resolve::resolve(&*core.directory, authority).await;
-    if let Ok(Place::Tenant(site, _)) = &place {
-        let _ = context.site.set(site.clone());
+    if let Ok(Place::Tenant(site, room)) = &place {
+        let _ = context.place.set((site.clone(), *room));
     }
     // Rate limit. Before the host's refusal is told, so that asking for strange hosts is limited too.
     check_rate(context, request.uri().path())?;
@@ -96,9 +96,10 @@ async fn steps(context: &Arc<Context>, mut request: Request) -> Result<Response>
     if let Some(preflight) = preflight(context, &request) {
         return Ok(preflight);
     }
-    // Route match, then in the handler's arguments: authentication (`Caller`), body cap and parse (`Json`).
+    // Route match among those of the room, then in the handler's arguments: authentication (`Caller`), body cap and
+    // parse (`Json`).
     request.extensions_mut().insert(context.clone());
-    let mut routes = core.routes.clone();
+    let mut routes = core.routes.of(context.place.get().map(|(_, room)| *room)).clone();
     match routes.call(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
@@ -146,10 +147,7 @@ fn enter(core: &Core, place: Result<Place>, request: &Request) -> Result<()> {
             // On a loopback name the credential may lead to another tenant, which is checked then.
             if site.explicit { site.tenant.require_active() } else { Ok(()) }
         }
-        Place::Tenant(site, Room::Assets | Room::Webhooks) => {
-            site.tenant.require_active()?;
-            Err(Error::plain(Reason::RouteNotFound))
-        }
+        Place::Tenant(site, Room::Assets | Room::Webhooks) => site.tenant.require_active(),
         Place::NotInitialised if init || open => Ok(()),
         Place::NotInitialised => Err(Error::plain(Reason::NotInitialised)),
         // Who comes second to initialise shall hear so from the handler.
@@ -176,8 +174,8 @@ fn is_bootstrap(core: &Core, request: &Request) -> bool {
 }
 
 fn preflight(context: &Context, request: &Request) -> Option<Response> {
-    let HostTenant { tenant, .. } = context.site.get()?;
-    cors::is_preflight(request, tenant).then(cors::preflight)
+    let (site, room) = context.place.get()?;
+    (*room != Room::Webhooks && cors::is_preflight(request, &site.tenant)).then(cors::preflight)
 }
 
 fn strip_trailing_slash(uri: &mut Uri) {
@@ -203,8 +201,8 @@ fn headers(context: &Context, origin: Option<&HeaderValue>, headers: &mut Header
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Some(site) = context.site.get() {
-        cors::allow(&site.tenant, origin, headers);
+    if let Some((site, room)) = context.place.get() {
+        cors::allow(&site.tenant, *room, origin, headers);
     }
 }
 
@@ -237,7 +235,7 @@ fn record(context: &Context, span: &Span, status: u16) {
         span.record("route", route.as_str());
     }
     let caller = context.caller();
-    if let Some(tenant) = caller.map(|caller| &caller.tenant).or(context.site.get().map(|site| &site.tenant)) {
+    if let Some(tenant) = caller.map(|caller| &caller.tenant).or(context.place.get().map(|(site, _)| &site.tenant)) {
         span.record("tenant", &*tenant.name);
     }
     if let Some(caller) = caller {

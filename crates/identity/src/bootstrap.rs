@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use kernel::{Error, Reason, Result, Tenant};
+use kernel::{Error, Reason, Result, Secret, Tenant};
 use store::NewTenant;
 
 use crate::{Identity, NewUser};
@@ -21,20 +21,20 @@ pub(crate) struct Initialisation {
 }
 
 /// Who sent it, and how.
-pub(crate) struct Sender<'a> {
-    pub(crate) host: &'a str,
+pub(crate) struct Sender {
+    pub(crate) host: String,
     pub(crate) client: IpAddr,
     pub(crate) secure: bool,
     /// The setup token that was sent along.
-    pub(crate) token: Option<&'a str>,
+    pub(crate) token: Option<Secret>,
 }
 
 impl Identity {
     /// Refuses whoever may not initialise the installation.
     ///
     /// Errors: 421 `host_unknown`; 400 `bad_request` without HTTPS; 403 `address_not_allowed`.
-    pub(crate) fn check_sender(&self, sender: &Sender<'_>) -> Result<()> {
-        let host = sender.host;
+    pub(crate) fn check_sender(&self, sender: &Sender) -> Result<()> {
+        let host = &*sender.host;
         if !is_loopback_name(host) && !HOSTS.contains(&host) && !self.bootstrap.hosts.iter().any(|known| known == host)
         {
             return Err(Error::new(Reason::HostUnknown, "An installation cannot be initialised by this host name"));
@@ -45,7 +45,7 @@ impl Identity {
         }
         let expected = self.bootstrap.setup_token.as_ref().map(|token| token.expose().as_bytes());
         let right = expected.is_some_and(|expected| {
-            let sent = sender.token.unwrap_or_default().as_bytes();
+            let sent = sender.token.as_ref().map_or("", Secret::expose).as_bytes();
             !expected.is_empty() && verify_slices_are_equal(expected, sent).is_ok()
         });
         if sender.client.is_loopback() || right {

@@ -1,16 +1,16 @@
 //! Identity's part of the configuration.
 
 use std::{
+    collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
     path::Path,
 };
 
-use ipnet::IpNet;
 use kernel::{ByteSize, Span};
 use mail::{MailConfig, Mailer};
 use serde::{Deserialize, Serialize};
 
-use crate::CaptchaConfig;
+use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass};
 
 /// Time that the delivery of a letter may take: whoever carries one has it for a minute.
 const LONGEST_MAIL: Span = Span::seconds(30);
@@ -37,21 +37,26 @@ pub struct IdentityConfig {
     pub token_algorithm: TokenAlgorithm,
     /// Age at which a signing key gives way to a new one; its tokens stay good until they end.
     pub signing_key_lifetime: Span,
-    /// Networks from which users may log in by PIN: addresses or CIDR blocks.
-    pub whitelisted_pin_ips: Vec<IpNet>,
-    /// Networks from which users may log in by card or badge: addresses or CIDR blocks.
-    pub whitelisted_string_ips: Vec<IpNet>,
+    /// Networks from which users may log in by PIN: addresses or CIDR blocks; from nowhere where there are none.
+    pub whitelisted_pin_ips: Vec<Network>,
+    /// Networks from which users may log in by card or badge: addresses or CIDR blocks; from nowhere where there are
+    /// none.
+    pub whitelisted_string_ips: Vec<Network>,
     /// Time between two writes of what is known of the sessions' activity.
     pub session_flush_interval: Span,
     /// Power from which a caller may end the sessions of others.
     pub min_clear_sessions_power: u8,
     /// Whether that reaches users of higher power than the caller.
     pub clear_sessions_any_power: bool,
-    /// Memory that hashing one password takes.
+    /// How new passwords are hashed: `argon2id` or `bcrypt`. Hashes of the other kind are renewed at the next log in.
+    pub password_hash: PasswordHash,
+    /// Memory that hashing one password with Argon2id takes.
     pub password_memory: ByteSize,
     /// Passes over that memory.
     pub password_passes: NonZeroU32,
-    /// Passwords that are hashed at once; as many as there are cores where absent.
+    /// What hashing one password with bcrypt costs, from 10 to 16; each step doubles it.
+    pub bcrypt_cost: u32,
+    /// Passwords that are hashed at once; one less than there are cores, but at least one, where absent.
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
@@ -69,6 +74,17 @@ pub struct IdentityConfig {
     pub mail: MailConfig,
     /// Captchas that strangers must solve; none where it is absent.
     pub captcha: Option<CaptchaConfig>,
+    /// Time that a password may wait to be hashed; requests that would wait longer are refused with 503 at once.
+    pub hash_wait: Span,
+    /// Whether strangers may become users without a credential: `open` or `closed`.
+    pub anonymous: Registration,
+    /// Age at which users are removed who have no credential and no session left, so that nobody can come back to them.
+    /// Rows that they own stay. They are kept where this is absent.
+    pub anonymous_lifetime: Option<Span>,
+    /// Whether API keys may be made that never end.
+    pub allow_unending_keys: bool,
+    /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
+    pub key_rate_classes: BTreeMap<String, RateClass>,
 }
 
 /// Whether users must confirm their e-mail address before they can log in.
@@ -82,34 +98,15 @@ pub enum ConfirmEmail {
     On,
 }
 
-/// The pages that links in letters lead to. `{token}` stands for the token, which the page sends on to the API.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PagesConfig {
-    /// Where one sets another password; `https://<domain>/reset-password?token={token}` where absent.
-    pub reset_url: Option<String>,
-    /// Where one confirms an address; `https://<domain>/confirm-email?token={token}` where absent.
-    pub verify_url: Option<String>,
-    /// Where one who was invited sets a password; `https://<domain>/accept-invitation?token={token}` where absent.
-    pub invitation_url: Option<String>,
-}
-
-impl PagesConfig {
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let pages = [
-            ("pages.reset_url", &self.reset_url),
-            ("pages.verify_url", &self.verify_url),
-            ("pages.invitation_url", &self.invitation_url),
-        ];
-        for (key, page) in pages {
-            let Some(page) = page else { continue };
-            let parsed = url::Url::parse(page);
-            if !page.contains("{token}") || !parsed.is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
-                return Err((key, "write a URL with {token} in it, such as https://example.com/confirm?token={token}"));
-            }
-        }
-        Ok(())
-    }
+/// How passwords are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordHash {
+    /// Argon2id (RFC 9106).
+    #[default]
+    Argon2id,
+    /// bcrypt, which knows the first 72 bytes of a password; longer ones are refused.
+    Bcrypt,
 }
 
 /// How session tokens are signed.
@@ -124,12 +121,42 @@ pub enum TokenAlgorithm {
     Es256,
 }
 
+impl TokenAlgorithm {
+    /// The word for it, in the configuration, in the database and in tokens.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::EdDsa, Self::Es256].into_iter().find(|algorithm| algorithm.word() == word)
+    }
+}
+
 impl IdentityConfig {
     /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
     pub fn check(&self, _folder: Option<&Path>) -> Result<(), (String, String)> {
-        if self.whitelisted_pin_ips.iter().chain(&self.whitelisted_string_ips).any(|net| net.prefix_len() == 0) {
-            let mistake = "a network of all addresses is no list; name the networks of your desks";
-            return Err(("whitelisted_pin_ips".to_owned(), mistake.to_owned()));
+        let lists = [
+            ("whitelisted_pin_ips", &self.whitelisted_pin_ips),
+            ("whitelisted_string_ips", &self.whitelisted_string_ips),
+        ];
+        for (key, list) in lists {
+            if list.iter().any(|network| network.prefix_len() == 0) {
+                let mistake = "a network of all addresses is no list; name the networks of your desks";
+                return Err((key.to_owned(), mistake.to_owned()));
+            }
+        }
+        if !(10..=16).contains(&self.bcrypt_cost) {
+            return Err(("bcrypt_cost".to_owned(), "write a number from 10 to 16".to_owned()));
+        }
+        if self.signing_key_lifetime.0 < std::time::Duration::from_mins(1) {
+            let mistake = "keys that live for less than a minute are made faster than others learn of them";
+            return Err(("signing_key_lifetime".to_owned(), mistake.to_owned()));
+        }
+        if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
+            return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
         }
         let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
         self.pages.check().map_err(owned)?;
@@ -171,8 +198,10 @@ impl Default for IdentityConfig {
             session_flush_interval: Span::seconds(30),
             min_clear_sessions_power: 70,
             clear_sessions_any_power: false,
+            password_hash: PasswordHash::Argon2id,
             password_memory: ByteSize(19 << 20),
             password_passes: count(2),
+            bcrypt_cost: 12,
             hash_threads: None,
             hash_queue: 64,
             confirm_email: ConfirmEmail::Off,
@@ -182,6 +211,11 @@ impl Default for IdentityConfig {
             pages: PagesConfig::default(),
             mail: MailConfig::default(),
             captcha: None,
+            hash_wait: Span::seconds(10),
+            anonymous: Registration::Open,
+            anonymous_lifetime: None,
+            allow_unending_keys: false,
+            key_rate_classes: BTreeMap::new(),
         }
     }
 }
@@ -202,8 +236,26 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_limits_of_zero_are_errors() {
-        for bad in ["max_sessions = 1", "session_timeout_minutes = 0", "registration = \"maybe\"", "hash_threads = 0"] {
+        let bad = [
+            "max_sessions = 1",
+            "session_timeout_minutes = 0",
+            "registration = \"maybe\"",
+            "hash_threads = 0",
+            "password_hash = \"md5\"",
+            "whitelisted_pin_ips = [\"desk\"]",
+        ];
+        for bad in bad {
             assert!(toml::from_str::<IdentityConfig>(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_the_types_allow_is_checked() {
+        for bad in ["bcrypt_cost = 4", "whitelisted_pin_ips = [\"0.0.0.0/0\"]", "whitelisted_string_ips = [\"::/0\"]"] {
+            let config: IdentityConfig = toml::from_str(bad).unwrap();
+            assert_eq!(config.check(None).unwrap_err().0, bad.split(' ').next().unwrap());
+        }
+        let config: IdentityConfig = toml::from_str("whitelisted_pin_ips = [\"192.0.2.1\", \"10.0.0.0/8\"]").unwrap();
+        assert!(config.check(None).is_ok());
     }
 }

@@ -9,12 +9,14 @@ use uuid::Uuid;
 use crate::{
     Identity, User, UserStatus,
     refresh_token::RefreshToken,
+    second_factor,
     sessions::{Lifetimes, after},
     tables::{
+        second_factors,
         sessions::{self, Fresh},
         users::{self, Locked},
     },
-    tokens::{self, Subject},
+    tokens::{self, Purpose, Subject},
 };
 
 /// Where somebody comes from.
@@ -94,7 +96,7 @@ impl Identity {
     /// Begins a session for a user who proved who they are. `still` is asked with the user's row locked: whether what was
     /// proved holds at that moment. An inactive user is refused like a wrong secret.
     ///
-    /// Errors: 401 `credentials_invalid`; 403 `email_unverified`; 503.
+    /// Errors: 401 `credentials_invalid`, `second_factor_required`; 403 `email_unverified`; 503.
     pub(crate) async fn enter(
         &self,
         tenant: &Tenant,
@@ -113,13 +115,17 @@ impl Identity {
             Box::pin(async move {
                 match users::lock(transaction, &ddl, id).await? {
                     Some(locked) if locked.status == UserStatus::Active && still(&locked) => {
-                        sessions::add(transaction, &ddl, session).await
+                        if second_factors::is_in_force(transaction, &ddl, id).await? {
+                            return Ok(Err(locked));
+                        }
+                        sessions::add(transaction, &ddl, session).await.map(Ok)
                     }
                     _ => Err(refused().into()),
                 }
             })
         });
-        self.sessions.end(&added.await?);
+        let evicted = added.await?.map_err(|locked| second_factor::required(open, &user, method, &locked))?;
+        self.sessions.end(&evicted);
         Ok(Entered { user, tokens })
     }
 
@@ -162,17 +168,16 @@ impl Identity {
         generation: &Generation,
     ) -> Result<Issued> {
         let Generation { session, number, begun, refresh_until } = *generation;
-        let lifetimes = Lifetimes::of(&*self.settings.of(tenant).await?, &user.group);
+        let settings = self.settings.of(tenant).await?;
+        let lifetimes = Lifetimes::of(&settings, &user.group);
         let subject = Subject {
             user: user.id,
-            session,
-            generation: number,
-            group: &user.group,
+            purpose: Purpose::Session { session, generation: number, group: &user.group },
             from: begun,
             until: lifetimes.last(begun),
         };
         Ok(Issued {
-            token: self.tokens.sign(tenant, &subject).await?,
+            token: self.tokens.sign(tenant, &settings, &subject).await?.token,
             refresh_token: RefreshToken::new(&open.key, tenant.id, session, number).to_text(),
             expires_at: lifetimes.end(begun, kernel::time::now()),
             refresh_expires_at: refresh_until,

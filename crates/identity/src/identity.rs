@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
     TenantId,
     reload::{Commit, Reload},
 };
@@ -11,10 +11,12 @@ use store::Tenants;
 use uuid::Uuid;
 
 use crate::{
-    IdentityConfig,
+    IdentityConfig, anonymous,
     backoff::Backoff,
+    keys::Keys,
     letters::Letters,
     password::Hasher,
+    second_factor::Tries,
     sessions::Sessions,
     settings::Settings,
     tokens::{self, Tokens},
@@ -40,6 +42,8 @@ pub struct Bootstrap {
 pub(crate) enum Claim {
     Username(String),
     Email(String),
+    /// Oneself, who becomes somebody else.
+    User(Uuid),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -51,7 +55,10 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
+    pub(crate) tries: Tries,
+    pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
     /// Hashes of one-time tokens that are being spent at this moment.
@@ -70,7 +77,10 @@ impl Identity {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
+            keys: Keys::new(),
             backoff: Backoff::new(),
+            tries: Tries::new(),
+            anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
             spending: Turnstile::new(),
             letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
@@ -82,9 +92,10 @@ impl Identity {
         })
     }
 
-    /// Writes down when sessions were last used; to be called once more before the program ends.
+    /// Writes down when sessions and keys were last used; to be called once more before the program ends.
     pub async fn flush(&self) {
         self.sessions.flush().await;
+        self.keys.uses.flush(&self.tenants).await;
     }
 
     /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
@@ -103,9 +114,10 @@ impl Identity {
             let mut swept = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(interval).await;
-                identity.sessions.flush().await;
+                identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
+                    identity.sweep_anonymous().await;
                     swept = tokio::time::Instant::now();
                 }
             }
@@ -113,6 +125,9 @@ impl Identity {
     }
 
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        if let Some(outcome) = self.enter_by_key(&presented).await {
+            return outcome;
+        }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let now = kernel::time::now();
@@ -131,10 +146,14 @@ impl Identity {
         tenant.require_active()?;
         let verified = match known {
             Some(verified) => verified,
-            None => self.tokens.verify(&tenant, token, hash).await?,
+            None => self.tokens.verify(&tenant, &*self.settings.of(&tenant).await?, token, hash).await?,
         };
-        let session = self.sessions.enter(&tenant, &verified, now).await?;
-        Ok(Authenticated { tenant, principal: Arc::clone(&session.principal) })
+        let principal = match verified.door {
+            door if door != presented.door => return Err(tokens::invalid()),
+            Door::Api | Door::Assets => Arc::clone(&self.sessions.enter(&tenant, &verified, now).await?.principal),
+            Door::Webhooks => self.enter_by_webhook(&tenant, &verified, now).await?,
+        };
+        Ok(Authenticated { tenant, principal })
     }
 }
 

@@ -12,15 +12,19 @@ mod base62;
 mod bootstrap;
 mod captcha;
 mod config;
+mod desk;
 mod entry;
 mod fitness;
 mod groups;
+mod hash;
+mod hash_pool;
 mod identity;
 mod keyring;
 mod keys;
 mod letters;
 mod links;
 mod login;
+mod network;
 mod password;
 mod refresh;
 mod refresh_token;
@@ -29,17 +33,26 @@ mod second_factor;
 mod sessions;
 mod settings;
 mod sign_out;
+mod signing_key;
 mod tables;
 mod tokens;
 mod turnstile;
 mod user;
 mod users;
+mod webhook_tokens;
+mod whereabouts;
 
 pub use captcha::{CaptchaAction, CaptchaConfig, CaptchaProvider};
-pub use config::{ConfirmEmail, IdentityConfig, PagesConfig, Registration, TokenAlgorithm};
+pub use config::{ConfirmEmail, IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
-pub use routes::routes;
+pub use keys::{
+    Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
+    RateClass,
+};
+pub use letters::PagesConfig;
+pub use network::Network;
+pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserStatus};
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use kernel::{Error, Result, Secret, Tenant};
+use kernel::{Error, Reason, Result, Secret, Tenant};
 use store::OpenTenant;
 use uuid::Uuid;
 
@@ -16,10 +16,50 @@ use crate::{
     users::lookup,
 };
 
+/// Somebody who tries to log in.
+pub(crate) struct Attempt<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) visitor: &'a Visitor,
+    pub(crate) method: Method,
+    /// The name or address, where the method has one.
+    pub(crate) name: Option<&'a str>,
+    /// Whose failures slow it down.
+    pub(crate) target: Target,
+}
+
 impl Identity {
+    /// Tries to log in, if that is allowed and the last failure is not too near, and writes down how it went.
+    pub(crate) async fn attempt(
+        &self,
+        attempt: &Attempt<'_>,
+        allowed: Result<()>,
+        trying: impl Future<Output = Result<Entered>>,
+    ) -> Result<Entered> {
+        let Attempt { tenant, visitor, method, name, target } = *attempt;
+        let outcome = match allowed.and_then(|()| self.backoff.attempt(target, Instant::now())) {
+            Ok(()) => {
+                let outcome = trying.await;
+                self.backoff.settle(target, &outcome);
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        let user = outcome.as_ref().ok().map(|entered| entered.user.number);
+        let reason = outcome.as_ref().err().map_or("ok", |error| error.reason.word());
+        // What cannot be a name may be a password in the wrong field.
+        let username =
+            name.filter(|name| fitness::check_username(name).or_else(|_| fitness::check_email(name)).is_ok());
+        tracing::info!(
+            target: "audit", action = "login", outcome = reason, tenant = tenant.name, user, username,
+            method = method.word(), client = %visitor.client, request_id = %visitor.request,
+        );
+        outcome
+    }
+
     /// Logs a user in by name or address and password.
     ///
-    /// Errors: 401 `credentials_invalid`, which is the same, after the same work, whatever was wrong; 429; 503.
+    /// Errors: 401 `credentials_invalid`, which is the same, after the same work, whatever was wrong; 401
+    /// `second_factor_required`; 429; 503.
     pub(crate) async fn log_in(
         &self,
         tenant: &Arc<Tenant>,
@@ -28,67 +68,60 @@ impl Identity {
         password: &Secret,
     ) -> Result<Entered> {
         let target = Target::new(tenant.id, &name.to_ascii_lowercase(), visitor.client);
-        let outcome = match self.backoff.attempt(target, Instant::now()) {
-            Ok(()) => self.try_credentials(tenant, visitor, name, password).await,
-            Err(error) => Err(error),
-        };
-        match &outcome {
-            Ok(_) => self.backoff.forget(&target),
-            Err(error) if error.reason.status() >= 500 => self.backoff.forgive(target),
-            Err(_) => {}
-        }
-        let user = outcome.as_ref().ok().map(|entered| entered.user.number);
-        let reason = outcome.as_ref().err().map_or("ok", |error| error.reason.word());
-        // What cannot be a name may be a password in the wrong field.
-        let is_name = fitness::check_username(name).is_ok() || fitness::check_email(name).is_ok();
-        let username = is_name.then_some(name);
-        tracing::info!(
-            target: "audit", action = "login", outcome = reason, tenant = tenant.name, user, username,
-            client = %visitor.client, request_id = %visitor.request,
-        );
-        outcome
+        let attempt = Attempt { tenant, visitor, method: Method::Password, name: Some(name), target };
+        self.attempt(&attempt, Ok(()), Box::pin(self.try_password(tenant, visitor, name, password))).await
     }
 
-    async fn try_credentials(
+    async fn try_password(
         &self,
         tenant: &Arc<Tenant>,
         visitor: &Visitor,
         name: &str,
         password: &Secret,
     ) -> Result<Entered> {
+        // A crowd that is to be refused costs no query.
+        self.hasher.require_room()?;
         let open = self.tenants.open(tenant).await?;
-        let stored = users::find(&open.system, &lookup(name)).await?;
-        let known = stored.as_ref().and_then(|stored| stored.password.as_deref());
-        let verdict = self.hasher.compare(password, known).await?;
-        let (user, known) = match stored {
-            Some(users::Stored { user, password: Some(known) })
-                if verdict != Verdict::Wrong && user.status == UserStatus::Active =>
-            {
-                (user, known)
+        let mut again = true;
+        loop {
+            let stored = users::find(&open.system, &lookup(name)).await?;
+            let known = stored.as_ref().and_then(|stored| stored.password.as_deref());
+            let verdict = self.hasher.compare(password, known).await?;
+            let (user, mut known) = match stored {
+                Some(users::Stored { user, password: Some(known), .. })
+                    if verdict != Verdict::Wrong && user.status == UserStatus::Active =>
+                {
+                    (user, known)
+                }
+                _ => return Err(refused()),
+            };
+            if verdict == Verdict::Outdated {
+                known = self.renewed_hash(&open, user.id, password, known).await;
             }
-            _ => return Err(refused()),
-        };
-        let compared = known.clone();
-        let still = move |locked: &Locked| locked.password.as_ref() == Some(&compared);
-        let entered = self.enter(tenant, &open, visitor, user, Method::Password, still).await?;
-        if verdict == Verdict::Outdated {
-            self.renew_hash(&open, entered.user.id, password, known).await;
+            let still = move |locked: &Locked| locked.password.as_ref() == Some(&known);
+            match self.enter(tenant, &open, visitor, user, Method::Password, still).await {
+                // The password has changed meanwhile, or another log in has renewed its hash first.
+                Err(error) if error.reason == Reason::CredentialsInvalid && again => again = false,
+                outcome => return outcome,
+            }
         }
-        Ok(entered)
     }
 
-    /// A hash with outdated parameters is a reason for a new one, but not for refusing a log-in.
-    async fn renew_hash(&self, open: &OpenTenant, user: Uuid, password: &Secret, known: String) {
+    /// Renews a hash that was made otherwise than is in force; answers the one to go on with. A hash that cannot be
+    /// renewed is no reason for refusing a log-in.
+    async fn renewed_hash(&self, open: &OpenTenant, user: Uuid, password: &Secret, known: String) -> String {
         let renewed = async {
             let hash = self.hasher.hash(password).await?;
-            Ok::<_, Error>(users::renew_hash(&open.system, user, known, hash).await?)
+            users::renew_hash(&open.system, user, known.clone(), hash.clone()).await?;
+            Ok::<_, Error>(hash)
         };
-        if let Err(error) = renewed.await {
+        renewed.await.unwrap_or_else(|error| {
             tracing::warn!(%error, "a password's hash was not renewed");
-        }
+            known
+        })
     }
 }
 
 #[cfg(test)]
 #[path = "login_tests.rs"]
-mod tests;
+pub(crate) mod tests;

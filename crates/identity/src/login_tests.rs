@@ -9,15 +9,15 @@ use store::{NewTenant, StoreConfig, Tenants, Value};
 use tempfile::TempDir;
 
 use super::Visitor;
-use crate::{Bootstrap, Identity, IdentityConfig, MIGRATIONS, NewUser, UserStatus};
+use crate::{Bootstrap, Identity, IdentityConfig, MIGRATIONS, NewUser, UserStatus, tables::users};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-fn cheap() -> IdentityConfig {
+pub(crate) fn cheap() -> IdentityConfig {
     IdentityConfig { password_memory: ByteSize(64 << 10), ..IdentityConfig::default() }
 }
 
-async fn identity_with(config: IdentityConfig) -> (Arc<Identity>, Arc<Tenant>, TempDir) {
+pub(crate) async fn identity_with(config: IdentityConfig) -> (Arc<Identity>, Arc<Tenant>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let tenants =
         Tenants::start(folder.path(), StoreConfig::default(), SealingKey::generate(), MIGRATIONS.to_vec(), Vec::new());
@@ -28,7 +28,7 @@ async fn identity_with(config: IdentityConfig) -> (Arc<Identity>, Arc<Tenant>, T
     (identity, tenant, folder)
 }
 
-fn visitor() -> Visitor {
+pub(crate) fn visitor() -> Visitor {
     Visitor { request: RequestId::now(), client: IpAddr::from([127, 0, 0, 1]), user_agent: None }
 }
 
@@ -61,6 +61,103 @@ async fn every_refusal_costs_one_comparison() {
     }
     let entered = identity.log_in(&tenant, &visitor(), "known", &Secret::new(PASSWORD)).await.ok().unwrap();
     assert_eq!(entered.user.username, "known");
+}
+
+#[tokio::test]
+async fn every_refusal_of_a_pin_or_a_card_is_the_same() {
+    let desk = vec!["127.0.0.0/8".parse().unwrap()];
+    let lists = IdentityConfig { whitelisted_pin_ips: desk.clone(), whitelisted_string_ips: desk, ..cheap() };
+    let (identity, tenant, _folder) = identity_with(lists).await;
+    let open = identity.tenants.open(&tenant).await.unwrap();
+    let new = |name: &str| NewUser { username: name.into(), ..NewUser::default() };
+    let (pin, card) = (Secret::new("0417"), Secret::new("NFC-04A2B19C"));
+    let known = identity.create_user(&open, new("known")).await.unwrap();
+    identity.set_pin(&open, known.id, Some(&pin)).await.unwrap();
+    identity.set_login_string(&open, known.id, Some(&card)).await.unwrap();
+    let off = identity.create_user(&open, new("off")).await.unwrap();
+    identity.set_pin(&open, off.id, Some(&pin)).await.unwrap();
+    let off_card = Secret::new("NFC-FFFFFFFF");
+    identity.set_login_string(&open, off.id, Some(&off_card)).await.unwrap();
+    identity.set_status(&open, off.id, UserStatus::Suspended).await.unwrap();
+    identity.create_user(&open, new("bare")).await.unwrap();
+    for (name, pin) in [("known", "0418"), ("known", ""), ("off", "0417"), ("bare", "0417"), ("nobody", "0417")] {
+        let refused = identity.log_in_by_pin(&tenant, &visitor(), name, &Secret::new(pin)).await;
+        assert_eq!(refused.err().map(|error| error.reason), Some(Reason::CredentialsInvalid), "{name}");
+    }
+    for text in ["NFC-04A2B19D", "nfc-04a2b19c", "NFC-FFFFFFFF", ""] {
+        let refused = identity.log_in_by_card(&tenant, &visitor(), &Secret::new(text)).await;
+        assert_eq!(refused.err().map(|error| error.reason), Some(Reason::CredentialsInvalid), "{text}");
+    }
+    assert!(identity.log_in_by_pin(&tenant, &visitor(), "KNOWN", &pin).await.is_ok());
+    assert_eq!(identity.log_in_by_card(&tenant, &visitor(), &card).await.ok().unwrap().user.username, "known");
+    // Nothing of it costs a hash, so that log-ins by password are not in each other's way.
+    assert_eq!(identity.hasher.comparisons(), 0);
+    let stored = users::find(&open.system, &users::Lookup::Id(known.id)).await.unwrap().unwrap();
+    for hash in [stored.pin.unwrap(), stored.login_string.unwrap()] {
+        assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
+    }
+    identity.set_pin(&open, known.id, None).await.unwrap();
+    identity.set_login_string(&open, known.id, None).await.unwrap();
+    assert!(identity.log_in_by_pin(&tenant, &visitor(), "known", &pin).await.is_err());
+    assert!(identity.log_in_by_card(&tenant, &visitor(), &card).await.is_err());
+}
+
+#[tokio::test]
+async fn pins_and_cards_are_checked_and_a_card_is_one_users() {
+    let (identity, tenant, _folder) = identity_with(cheap()).await;
+    let open = identity.tenants.open(&tenant).await.unwrap();
+    let new = |name: &str| NewUser { username: name.into(), ..NewUser::default() };
+    let [ann, bob] = [identity.create_user(&open, new("ann")).await, identity.create_user(&open, new("bob")).await];
+    let (ann, bob) = (ann.unwrap().id, bob.unwrap().id);
+    for bad in ["", "123", "1234567890123", "12a4", "١٢٣٤", " 1234"] {
+        let error = identity.set_pin(&open, ann, Some(&Secret::new(bad))).await.unwrap_err();
+        assert_eq!((error.reason, error.field.as_deref()), (Reason::FieldInvalid, Some("pin")), "{bad}");
+    }
+    for bad in ["", "1234567", "1234 5678", "12345678\n", &"x".repeat(129)] {
+        let error = identity.set_login_string(&open, ann, Some(&Secret::new(bad))).await.unwrap_err();
+        assert_eq!((error.reason, error.field.as_deref()), (Reason::FieldInvalid, Some("login_string")), "{bad}");
+    }
+    // The same PIN of two people is not the same in the database; the same card is.
+    let (pin, card) = (Secret::new("123456789012"), Secret::new("x".repeat(128)));
+    identity.set_pin(&open, ann, Some(&pin)).await.unwrap();
+    identity.set_pin(&open, bob, Some(&pin)).await.unwrap();
+    identity.set_login_string(&open, ann, Some(&card)).await.unwrap();
+    identity.set_login_string(&open, ann, Some(&card)).await.unwrap();
+    let error = identity.set_login_string(&open, bob, Some(&card)).await.unwrap_err();
+    assert_eq!((error.reason, error.field.as_deref()), (Reason::NameTaken, Some("login_string")));
+    let nobody = uuid::Uuid::nil();
+    assert_eq!(identity.set_pin(&open, nobody, Some(&pin)).await.unwrap_err().reason, Reason::NotFound);
+    assert_eq!(identity.set_login_string(&open, nobody, None).await.unwrap_err().reason, Reason::NotFound);
+}
+
+#[tokio::test]
+async fn an_imported_hash_is_renewed_by_the_first_log_in() {
+    let (identity, tenant, _folder) = identity_with(cheap()).await;
+    let open = identity.tenants.open(&tenant).await.unwrap();
+    // "U*U", from the test vectors of crypt_blowfish.
+    let hash = Secret::new("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
+    let new = NewUser { username: "moved".into(), password_hash: Some(hash), ..NewUser::default() };
+    let user = identity.create_user(&open, new).await.unwrap();
+    let stored =
+        async || users::find(&open.system, &users::Lookup::Id(user.id)).await.unwrap().unwrap().password.unwrap();
+    assert!(stored().await.starts_with("$2a$"));
+    assert!(identity.log_in(&tenant, &visitor(), "moved", &Secret::new("U*V")).await.is_err());
+    assert!(stored().await.starts_with("$2a$"));
+    // At once, so that some find the hash renewed by another.
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (identity, tenant) = (Arc::clone(&identity), Arc::clone(&tenant));
+        crowd.spawn(async move { identity.log_in(&tenant, &visitor(), "moved", &Secret::new("U*U")).await.is_ok() });
+    }
+    let outcomes = crowd.join_all().await;
+    assert!(outcomes.iter().all(|entered| *entered), "{outcomes:?}");
+    let renewed = stored().await;
+    assert!(renewed.starts_with("$argon2id$"), "{renewed}");
+    assert!(identity.log_in(&tenant, &visitor(), "moved", &Secret::new("U*U")).await.is_ok());
+    assert_eq!(stored().await, renewed);
+    let bad = NewUser { username: "bad".into(), password_hash: Some(Secret::new("md5")), ..NewUser::default() };
+    let error = identity.create_user(&open, bad).await.unwrap_err();
+    assert_eq!((error.reason, error.field.as_deref()), (Reason::FieldInvalid, Some("password_hash")));
 }
 
 /// Somebody with a session that began a while ago, written straight into the database.
@@ -161,6 +258,17 @@ async fn what_ended_long_ago_is_swept_where_there_is_activity() {
     long_ago.enter().await.unwrap();
     long_ago.identity.sessions.sweep().await;
     assert_eq!(long_ago.moments().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_can_be_renewed_is_not_swept() {
+    let aged = Aged::new(cheap(), 90).await;
+    aged.write("_sessions", [("refresh_until", minutes_ago(-1).into())]).await;
+    let again = aged.identity.log_in(&aged.tenant, &visitor(), "known", &Secret::new(PASSWORD)).await;
+    let aged = Aged { token: again.ok().unwrap().tokens.token, ..aged };
+    aged.enter().await.unwrap();
+    aged.identity.sessions.sweep().await;
+    assert_eq!(aged.moments().await.len(), 2);
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ impl Identity {
         token: &RefreshToken,
         found: &Found,
     ) -> Result<()> {
-        sessions::end(&open.system, &visitor.context(Some(found.number)), token.session).await?;
+        sessions::end(&open.system, &visitor.context(Some(found.number)), found.user, token.session).await?;
         self.sessions.end(&[token.session]);
         tracing::warn!(
             target: "audit", action = "refresh", outcome = "reused", tenant = tenant.name, user = found.number,

@@ -28,7 +28,7 @@ use crate::{
 
 /// How long this process believes what it read of a session: what ends elsewhere is to be known here within five seconds,
 /// the reading included.
-const BELIEVED: Duration = Duration::from_secs(3);
+pub(crate) const BELIEVED: Duration = Duration::from_secs(3);
 /// How long after a renewal the tokens before it are good: for two tabs at once.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 50_000;
@@ -93,10 +93,16 @@ impl Session {
         self.lifetimes.end(self.begun, self.last_accessed())
     }
 
-    /// Whether a token of a generation is good.
-    fn takes(&self, generation: i64, now: Timestamp) -> bool {
+    /// The moment at which it ends in any case, unless it is renewed.
+    pub(crate) fn last(&self) -> Timestamp {
+        self.lifetimes.last(self.begun)
+    }
+
+    /// Whether a token of a generation is good; one of none lives as long as the session.
+    fn takes(&self, generation: Option<i64>, now: Timestamp) -> bool {
+        let Some(generation) = generation else { return true };
         generation == self.generation
-            || (generation.checked_add(1) == Some(self.generation) && now < after(self.begun, GRACE))
+            || (self.generation > 0 && generation == self.generation - 1 && now < after(self.begun, GRACE))
     }
 }
 
@@ -159,9 +165,14 @@ impl Sessions {
             return Err(invalid());
         }
         if session.lifetimes.refresh {
-            self.touch(token.session, &session.activity, now);
+            self.touch(token.id, &session.activity, now);
         }
         Ok(session)
+    }
+
+    /// When a session was last used and when it ends, where this process knows more than the database.
+    pub(crate) fn known(&self, id: Uuid) -> Option<(Timestamp, Timestamp)> {
+        self.alive.get(&id).map(|session| (session.last_accessed(), session.expires_at()))
     }
 
     /// A session that [`Self::enter`] has let in a moment ago. Errors: 401 `session_invalid`, 503.
@@ -177,14 +188,15 @@ impl Sessions {
 
     /// What is known of a token's session, unless the token tells that it was renewed elsewhere.
     fn believed(&self, tenant: TenantId, token: &Verified) -> Option<Arc<Session>> {
-        self.alive.get(&token.session).filter(|session| {
-            session.tenant == tenant && session.generation >= token.generation && session.read.elapsed() < BELIEVED
+        self.alive.get(&token.id).filter(|session| {
+            let renewed = token.generation.is_some_and(|generation| generation > session.generation);
+            session.tenant == tenant && !renewed && session.read.elapsed() < BELIEVED
         })
     }
 
     /// Reads a session anew; many requests of one session at once read it once.
     async fn read(&self, tenant: &Arc<Tenant>, token: &Verified) -> Result<Arc<Session>> {
-        let id = token.session;
+        let id = token.id;
         if self.ended.contains_key(&id) {
             return Err(invalid());
         }
@@ -252,7 +264,7 @@ impl Sessions {
     }
 
     /// One value for all members of a group as long as it does not change.
-    fn same_group(&self, tenant: TenantId, group: Group) -> Arc<Group> {
+    pub(crate) fn same_group(&self, tenant: TenantId, group: Group) -> Arc<Group> {
         if let Some(known) = self.groups.get(&(tenant, group.id)).filter(|known| **known == group) {
             return known;
         }

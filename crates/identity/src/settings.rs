@@ -12,8 +12,16 @@ const FILE: &str = "identity.toml";
 const REMEMBERED: usize = 50_000;
 const MOST_BYTES: u64 = 256 << 10;
 /// What all tenants share, so that none may set it.
-const OF_THE_INSTALLATION: [&str; 5] =
-    ["session_flush_interval", "password_memory", "password_passes", "hash_threads", "hash_queue"];
+const OF_THE_INSTALLATION: [&str; 8] = [
+    "session_flush_interval",
+    "password_hash",
+    "password_memory",
+    "password_passes",
+    "bcrypt_cost",
+    "hash_threads",
+    "hash_queue",
+    "hash_wait",
+];
 
 /// The settings in force for each tenant: read when they are first needed, and again after a reload.
 pub(crate) struct Settings {

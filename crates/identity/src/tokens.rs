@@ -1,18 +1,18 @@
-//! Session tokens: JWTs signed by the tenant's key, and what was found out about those seen of late.
+//! Tokens of sessions and webhooks: JWTs signed by the tenant's key, and what was found out about those seen of late.
 
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, Header, Validation};
-use kernel::{Error, Group, Reason, Result, Tenant, TenantId, time::Timestamp};
+use jsonwebtoken::{Header, Validation};
+use kernel::{Door, Error, Group, Reason, Result, Tenant, TenantId, time::Timestamp};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::Tenants;
 use uuid::Uuid;
 
-use crate::keyring::Keyring;
+use crate::{IdentityConfig, keyring::Keyring};
 
-const AUDIENCE: &str = "insula";
+const WEBHOOK: &str = "webhook";
 const REMEMBERED: usize = 50_000;
 /// Seconds by which the clocks of two nodes may differ.
 const CLOCK_SKEW: u64 = 5;
@@ -39,12 +39,19 @@ struct Claims {
     aud: String,
     sub: Uuid,
     tid: Uuid,
-    sid: Uuid,
-    /// The session's generation; tokens of the version before have none.
-    #[serde(rename = "gen", default)]
-    generation: i64,
-    grp: String,
-    pwr: u8,
+    /// The session; none in the token of a webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+    /// The session's generation, in tokens that end with it. Those of the version before have none.
+    #[serde(rename = "gen", default, skip_serializing_if = "Option::is_none")]
+    generation: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pwr: Option<u8>,
+    /// `webhook` in the token of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -61,26 +68,76 @@ struct Peek {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) tenant: TenantId,
-    pub(crate) session: Uuid,
+    /// The one door that it opens.
+    pub(crate) door: Door,
+    /// The session; at the door of webhooks the token's own row.
+    pub(crate) id: Uuid,
     pub(crate) user: Uuid,
-    pub(crate) generation: i64,
+    /// The session's generation that it ends with; none where it lives as long as the session.
+    pub(crate) generation: Option<i64>,
     /// Unix seconds.
     expires: i64,
 }
 
-/// Whose session a new token is for.
+/// What a new token is for.
+pub(crate) enum Purpose<'a> {
+    /// Requests of a session's generation.
+    Session { session: Uuid, generation: i64, group: &'a Group },
+    /// The cookie of a session.
+    Cookie { session: Uuid, group: &'a Group },
+    /// Calls of an outside service.
+    Webhook(Uuid),
+}
+
+/// Whose a new token is, what for, and for how long.
 pub(crate) struct Subject<'a> {
     pub(crate) user: Uuid,
-    pub(crate) session: Uuid,
-    pub(crate) generation: i64,
-    pub(crate) group: &'a Group,
+    pub(crate) purpose: Purpose<'a>,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
 }
 
+impl Subject<'_> {
+    fn claims(&self, tenant: TenantId) -> Claims {
+        let bare = |door: Door, jti: Uuid| Claims {
+            iss: tenant,
+            aud: audience(door).to_owned(),
+            sub: self.user,
+            tid: tenant,
+            sid: None,
+            generation: None,
+            grp: None,
+            pwr: None,
+            scope: None,
+            iat: self.from.as_second(),
+            nbf: self.from.as_second(),
+            exp: self.until.as_second(),
+            jti,
+        };
+        let of_session = |door, session, generation, group: &Group| Claims {
+            sid: Some(session),
+            generation,
+            grp: Some(group.name.clone()),
+            pwr: Some(group.power),
+            ..bare(door, Uuid::new_v4())
+        };
+        match self.purpose {
+            Purpose::Session { session, generation, group } => of_session(Door::Api, session, Some(generation), group),
+            Purpose::Cookie { session, group } => of_session(Door::Assets, session, None, group),
+            Purpose::Webhook(id) => Claims { scope: Some(WEBHOOK.to_owned()), ..bare(Door::Webhooks, id) },
+        }
+    }
+}
+
+/// A signed token, and the id of the key that signed it.
+pub(crate) struct Signed {
+    pub(crate) token: String,
+    pub(crate) kid: String,
+}
+
 /// Signs and verifies.
 pub(crate) struct Tokens {
-    keys: Keyring,
+    pub(crate) keys: Keyring,
     verified: Cache<TokenHash, Verified>,
 }
 
@@ -90,24 +147,16 @@ impl Tokens {
     }
 
     /// A signed token.
-    pub(crate) async fn sign(&self, tenant: &Tenant, subject: &Subject<'_>) -> Result<String> {
-        let ring = self.keys.of(tenant).await?;
-        let header = Header { kid: Some(ring.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        let claims = Claims {
-            iss: tenant.id,
-            aud: AUDIENCE.to_owned(),
-            sub: subject.user,
-            tid: tenant.id,
-            sid: subject.session,
-            generation: subject.generation,
-            grp: subject.group.name.clone(),
-            pwr: subject.group.power,
-            iat: subject.from.as_second(),
-            nbf: subject.from.as_second(),
-            exp: subject.until.as_second(),
-            jti: Uuid::new_v4(),
-        };
-        jsonwebtoken::encode(&header, &claims, &ring.signing).map_err(Error::internal)
+    pub(crate) async fn sign(
+        &self,
+        tenant: &Tenant,
+        settings: &IdentityConfig,
+        subject: &Subject<'_>,
+    ) -> Result<Signed> {
+        let ring = self.keys.to_sign(tenant, settings).await?;
+        let header = Header { kid: Some(ring.kid.clone()), ..Header::new(ring.algorithm) };
+        let token = jsonwebtoken::encode(&header, &subject.claims(tenant.id), &ring.signing);
+        Ok(Signed { token: token.map_err(Error::internal)?, kid: ring.kid.clone() })
     }
 
     /// What is known of a token that was verified before and has not ended yet.
@@ -120,34 +169,59 @@ impl Tokens {
         None
     }
 
-    /// Verifies a token that names this tenant. Errors: 401 `session_invalid`.
-    pub(crate) async fn verify(&self, tenant: &Tenant, token: &str, hash: TokenHash) -> Result<Verified> {
+    /// Verifies a token that names this tenant, by the algorithm of its key. Errors: 401 `session_invalid`.
+    pub(crate) async fn verify(
+        &self,
+        tenant: &Tenant,
+        settings: &IdentityConfig,
+        token: &str,
+        hash: TokenHash,
+    ) -> Result<Verified> {
         let header = jsonwebtoken::decode_header(token).map_err(refused)?;
         let kid = header.kid.as_deref().ok_or_else(invalid)?;
-        if header.alg != Algorithm::EdDSA {
+        let ring = self.keys.with(tenant, settings, kid).await?;
+        let key = ring.verifying(kid).ok_or_else(invalid)?;
+        // No extension that could be critical is known here.
+        if header.alg != key.algorithm || header.crit.is_some() {
             return Err(invalid());
         }
-        let ring = self.keys.with(tenant, kid).await?;
-        let key = ring.verifying(kid).ok_or_else(invalid)?;
-        let mut validation = Validation::new(Algorithm::EdDSA);
+        let mut validation = Validation::new(key.algorithm);
         validation.leeway = CLOCK_SKEW;
         validation.validate_nbf = true;
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&DOORS.map(audience));
         validation.set_issuer(&[tenant.id]);
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(refused)?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.verifying, &validation).map_err(refused)?.claims;
         if claims.tid != tenant.id || claims.exp <= kernel::time::now().as_second() {
             return Err(invalid());
         }
-        let verified = Verified {
-            tenant: tenant.id,
-            session: claims.sid,
-            user: claims.sub,
-            generation: claims.generation,
-            expires: claims.exp,
-        };
+        let verified = claims.verified().ok_or_else(invalid)?;
         self.verified.insert(hash, verified);
         Ok(verified)
+    }
+}
+
+impl Claims {
+    /// What the claims mean at the door that they are for; none where one is missing.
+    fn verified(&self) -> Option<Verified> {
+        let door = DOORS.into_iter().find(|door| audience(*door) == self.aud)?;
+        let (id, generation) = match door {
+            Door::Api => (self.sid?, Some(self.generation.unwrap_or(0))),
+            Door::Assets => (self.sid?, None),
+            Door::Webhooks => (self.scope.as_deref().filter(|scope| *scope == WEBHOOK).map(|_| self.jti)?, None),
+        };
+        Some(Verified { tenant: self.tid, door, id, user: self.sub, generation, expires: self.exp })
+    }
+}
+
+const DOORS: [Door; 3] = [Door::Api, Door::Assets, Door::Webhooks];
+
+/// The audience of a door's tokens.
+const fn audience(door: Door) -> &'static str {
+    match door {
+        Door::Api => "insula",
+        Door::Assets => "assets",
+        Door::Webhooks => "webhooks",
     }
 }
 

@@ -61,6 +61,9 @@ pub struct NewUser {
     pub name: Option<String>,
     /// The password; nobody can log in with one where absent.
     pub password: Option<Secret>,
+    /// Instead of the password, its hash from another program: of bcrypt, or of Argon2 as a PHC string. It is renewed
+    /// when the user logs in.
+    pub password_hash: Option<Secret>,
     /// The group's name; the configured default where absent.
     pub group: Option<String>,
 }

@@ -5,7 +5,7 @@ use store::{OpenTenant, Value};
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, User, UserStatus, fitness,
+    Identity, NewUser, User, UserStatus, fitness, hash,
     tables::{
         groups,
         users::{self, Fresh, Lookup},
@@ -19,7 +19,7 @@ impl Identity {
     /// Makes a user.
     ///
     /// Errors: 409 `username_taken`, `email_taken`; 422 `username_unfit`, `email_unfit`, `password_unfit`; 400
-    /// `field_invalid` where the name is unfit or the group does not exist; 503 `busy`.
+    /// `field_invalid` where the name or the imported hash is unfit or the group does not exist; 503 `busy`.
     pub async fn create_user(&self, open: &OpenTenant, new: NewUser) -> Result<User> {
         let (fresh, group) = self.prepare(open, new).await?;
         let ddl = open.system.ddl();
@@ -48,6 +48,7 @@ impl Identity {
         let group = find_group(open, group).await?;
         self.change(open, user, vec![("group_id", Value::from(group.id))], false).await?;
         self.sessions.doubt(|principal| principal.id == user);
+        self.keys.doubt_of(user);
         Ok(())
     }
 
@@ -74,6 +75,7 @@ impl Identity {
     ) -> Result<()> {
         let ended = users::change(&open.system, user, values, end_sessions).await?.ok_or_else(no_user)?;
         self.sessions.end(&ended);
+        self.keys.doubt_of(user);
         Ok(())
     }
 
@@ -85,19 +87,21 @@ impl Identity {
         if let Some(password) = &new.password {
             fitness::check_password(password, &new.username, new.email.as_deref())?;
         }
-        let group = match &new.group {
-            Some(name) => find_group(open, name).await?,
-            None => {
-                let settings = self.settings.of(&open.tenant).await?;
-                let name = &settings.default_group;
-                let missing = || Error::internal(format!("the default group {name:?} does not exist"));
-                groups::find(&open.system, name).await?.ok_or_else(missing)?
-            }
+        if let Some(imported) = &new.password_hash {
+            hash::check_imported(imported)?;
+        }
+        let group = if let Some(name) = &new.group {
+            find_group(open, name).await?
+        } else {
+            let settings = self.settings.of(&open.tenant).await?;
+            let name = &settings.default_group;
+            let missing = || Error::internal(format!("the default group {name:?} does not exist"));
+            groups::find(&open.system, name).await?.ok_or_else(missing)?
         };
         self.refuse_taken(open, &new).await?;
-        let password = match &new.password {
-            Some(password) => Some(self.hasher.hash(password).await?),
-            None => None,
+        let password = match (&new.password, &new.password_hash) {
+            (Some(password), _) => Some(self.hasher.hash(password).await?),
+            (None, imported) => imported.as_ref().map(|hash| hash.expose().to_owned()),
         };
         let fresh = Fresh {
             id: Uuid::now_v7(),
@@ -163,7 +167,7 @@ fn email_taken() -> Error {
     Error::plain(Reason::EmailTaken).at("email")
 }
 
-fn no_user() -> Error {
+pub(crate) fn no_user() -> Error {
     Error::new(Reason::NotFound, "There is no such user")
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge::Routes;
+use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
@@ -44,11 +44,16 @@ impl Features {
         Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
     }
 
-    /// The routes of all features, each under its tag.
-    pub(crate) fn routes(&self) -> Vec<(&'static str, Routes)> {
-        vec![
-            (identity::NAME, identity::routes(Arc::clone(&self.identity))),
-            (query::NAME, query::routes(Arc::clone(&self.query))),
-        ]
+    /// The routes of all features by room, each under its tag.
+    pub(crate) fn routes(&self) -> Rooms {
+        let identity = || Arc::clone(&self.identity);
+        Rooms {
+            api: vec![
+                (identity::NAME, identity::routes(identity())),
+                (query::NAME, query::routes(Arc::clone(&self.query))),
+            ],
+            assets: vec![(identity::NAME, identity::assets_routes(identity()))],
+            webhooks: vec![identity::webhooks_routes(identity())],
+        }
     }
 }

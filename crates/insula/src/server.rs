@@ -44,6 +44,7 @@ impl Server {
     /// Opens the installation and listens; from then on requests are answered.
     pub async fn start(options: Options) -> Result<Self> {
         let Options { config, demo } = options;
+        warn_of_trust(&config);
         let listener = listen(config.server.listen).await?;
         let admin = match config.server.admin_listen {
             Some(address) => Some(listen(address).await?),
@@ -107,6 +108,20 @@ impl Server {
         self.job.abort();
         self.installation.features.identity.flush().await;
         served.map_err(io("the listener"))
+    }
+}
+
+/// Whoever may name any address as the client's own stands at every desk.
+fn warn_of_trust(config: &Config) {
+    const WIDE: u8 = 8;
+    let lists = [&config.identity.whitelisted_pin_ips, &config.identity.whitelisted_string_ips];
+    let listed = lists.iter().any(|list| !list.is_empty());
+    if let Some(network) = config.server.trusted_proxies.iter().find(|network| listed && network.prefix_len() < WIDE) {
+        tracing::warn!(
+            %network,
+            "server.trusted_proxies believes so many addresses that whitelisted_pin_ips and whitelisted_string_ips keep \
+             nobody out; name the proxies alone"
+        );
     }
 }
 

@@ -137,12 +137,29 @@ pub struct Error {
     pub retry_after: Option<u64>,
     /// What the log shall know.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// What the caller needs to go on, where a log in has one more step.
+    pub ticket: Option<Box<Ticket>>,
+}
+
+/// What stands for the first step of a log in, to be sent with the second.
+#[derive(Clone)]
+pub struct Ticket {
+    /// The ticket itself, a secret.
+    pub text: String,
+    /// Seconds for which it is good.
+    pub expires_in: u64,
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
 }
 
 impl Error {
     /// An error with its reason and a message for people.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), field: None, retry_after: None, source: None }
+        Self { reason, message: message.into(), field: None, retry_after: None, source: None, ticket: None }
     }
 
     /// An error whose message is the meaning of its reason.
@@ -166,6 +183,13 @@ impl Error {
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Adds what the caller needs for the next step.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+        self.ticket = Some(Box::new(ticket));
         self
     }
 

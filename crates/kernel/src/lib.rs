@@ -19,8 +19,8 @@ pub mod tenant;
 pub mod time;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
-pub use error::{Error, Reason, Result};
-pub use principal::{ApiKey, Credential, Group, KeyKind, Principal};
+pub use error::{Error, Reason, Result, Ticket};
+pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, WebhookCredential};
 pub use probe::Probe;
 pub use request::{Cause, ClientAddress, RequestId, WriteContext};
 pub use secret::Secret;

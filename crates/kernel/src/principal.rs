@@ -13,6 +13,17 @@ pub enum Credential {
     Session(Uuid),
     /// An API key.
     Key(ApiKey),
+    /// The token of an outside service; it calls, and has no right beyond that.
+    Webhook(WebhookCredential),
+}
+
+/// What a request may know of the outside service that it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookCredential {
+    /// The token's id.
+    pub id: Uuid,
+    /// The name that its maker gave it.
+    pub name: String,
 }
 
 /// What a request may know of the API key that it came with.
@@ -61,13 +72,14 @@ impl Principal {
     /// Refuses with 403 unless the group has the ability, by listing it or by its power, and an API key has it as a
     /// scope.
     pub fn require(&self, ability: Ability) -> Result<()> {
-        if let Credential::Key(key) = &self.credential
-            && !key.scopes.iter().any(|scope| scope == ability.name)
-        {
-            return Err(Error::new(
-                Reason::ScopeMissing,
-                format!("This needs an API key with the scope {}", ability.name),
-            ));
+        let in_scope = match &self.credential {
+            Credential::Session(_) => true,
+            Credential::Key(key) => key.scopes.iter().any(|scope| scope == ability.name),
+            Credential::Webhook(_) => false,
+        };
+        if !in_scope {
+            let message = format!("This needs an API key with the scope {}", ability.name);
+            return Err(Error::new(Reason::ScopeMissing, message));
         }
         if self.group.has(ability) {
             return Ok(());
@@ -80,7 +92,7 @@ impl Principal {
     pub fn session(&self) -> Result<Uuid> {
         match &self.credential {
             Credential::Session(session) => Ok(*session),
-            Credential::Key(_) => Err(Error::plain(Reason::SessionRequired)),
+            Credential::Key(_) | Credential::Webhook(_) => Err(Error::plain(Reason::SessionRequired)),
         }
     }
 

@@ -71,3 +71,41 @@ async fn what_ends_on_one_node_ends_on_the_other() {
     world.end().await;
     postgres.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_renewed_on_either_node() {
+    let postgres = OwnPostgres::new().await;
+    let (world, second, data) = nodes(&postgres).await;
+    world.user("uma", "users").await;
+    let here = world.at(&world.tenant);
+    let there = Client::of(second.url()).at_host(format!("api.{}", world.tenant.domain.as_deref().unwrap()));
+    let login = json!({"method": "password", "username": "uma", "password": "correct horse battery"});
+    let first = here.post("/auth/login", &login).await.body;
+    let token = |pair: &serde_json::Value, name: &str| pair[name].as_str().unwrap().to_owned();
+    let refresh = |pair: &serde_json::Value| json!({"refresh_token": pair["refresh_token"]});
+    let status = async |node: &Client, pair: &serde_json::Value| {
+        node.with_token(token(pair, "token")).get("/permissions").await.status
+    };
+    assert_eq!((status(&here, &first).await, status(&there, &first).await), (200, 200));
+    // Renewed there: the new token is good here at once, though this node believes what it has read before.
+    let renewed = there.post("/auth/refresh", &refresh(&first)).await.body;
+    assert_eq!((status(&here, &renewed).await, status(&there, &renewed).await), (200, 200));
+    // Both at once: one renewal, and both get it.
+    let body = refresh(&renewed);
+    let (one, two) = tokio::join!(here.post("/auth/refresh", &body), there.post("/auth/refresh", &body));
+    assert_eq!((one.status, two.status), (200, 200), "{} {}", one.text, two.text);
+    assert_eq!(one.body["refresh_token"], two.body["refresh_token"]);
+    for pair in [&one.body, &two.body] {
+        assert_eq!((status(&here, pair).await, status(&there, pair).await), (200, 200));
+    }
+    // Used a second time here, which ends it, there within five seconds.
+    let last = here.with_token(token(&one.body, "token"));
+    assert_eq!(here.post("/auth/refresh", &refresh(&first)).await.refusal(), (401, "refresh_invalid"));
+    assert_eq!(last.get("/permissions").await.status, 401);
+    bites(&there.with_token(token(&one.body, "token")), (401, "session_invalid")).await;
+    assert_eq!(there.post("/auth/refresh", &refresh(&one.body)).await.refusal(), (401, "refresh_invalid"));
+    second.stop().await.unwrap();
+    drop(data);
+    world.end().await;
+    postgres.end().await;
+}

@@ -12,6 +12,7 @@ use crate::post::{PASSWORD, Post, log_in, register, registered, send};
 on_all_databases!(
     where_addresses_are_confirmed_nobody_comes_in_before,
     registering_does_not_tell_whose_address_it_is,
+    neither_does_upgrading_nor_changing_the_address,
     a_confirmed_user_changes_and_keeps_the_state,
     five_letters_of_a_kind_an_hour,
     an_invitation_sets_a_password,
@@ -96,6 +97,38 @@ async fn registering_does_not_tell_whose_address_it_is(backend: Backend) {
         with_token += usize::from(post.next("many@example.com").await.text.contains("token="));
     }
     assert_eq!(with_token, 1);
+    world.end().await;
+}
+
+async fn neither_does_upgrading_nor_changing_the_address(backend: Backend) {
+    let (world, post) = Post::world(backend, confirming).await;
+    let client = world.at(&world.tenant);
+    register(&client, "jane").await;
+    let token = post.next("jane@example.com").await.token();
+    verify(&client, &token).await;
+    let anonymous = async || {
+        let begun = client.post("/auth/anonymous", &json!({})).await;
+        client.with_token(begun.body["token"].as_str().unwrap())
+    };
+    let upgrade = async |anonymous: &Client, name: &str, email: &str| {
+        let body = json!({ "username": name, "email": email, "password": PASSWORD });
+        anonymous.post("/auth/upgrade", &body).await
+    };
+    let (eve, john) = (anonymous().await, anonymous().await);
+    let half = eve.post("/auth/password/change", &json!({ "password": PASSWORD })).await;
+    assert_eq!(half.refusal(), (403, "power_too_low"), "a credential alone makes no registered user");
+    let (taken, free) =
+        (upgrade(&eve, "eve", "jane@example.com").await, upgrade(&john, "john", "john@example.com").await);
+    assert_eq!((taken.status, free.status), (200, 200), "{} {}", taken.text, free.text);
+    assert_eq!((&taken.body["user"]["email"], &free.body["user"]["email"]), (&Json::Null, &Json::Null));
+    assert!(!post.next("jane@example.com").await.text.contains("token="));
+    assert_eq!(verify(&client, &post.next("john@example.com").await.token()).await.status, 204);
+    let user = john.get("/auth/me").await.body["user"].clone();
+    assert_eq!(user["email"], "john@example.com");
+    assert!(user["email_verified_at"].is_string());
+    let change = json!({ "email": "jane@example.com", "password": PASSWORD });
+    assert_eq!(john.post("/auth/email/change", &change).await.status, 202);
+    assert!(!post.next("jane@example.com").await.text.contains("token="));
     world.end().await;
 }
 

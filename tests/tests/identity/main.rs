@@ -1,9 +1,19 @@
-//! Who is asking, told on SQLite, PostgreSQL and MariaDB.
+//! Who is asking, how they come in and with what right, told on SQLite, PostgreSQL and MariaDB.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod accounts;
+mod anonymous;
 mod captcha;
+mod key_scopes;
+mod keys;
 mod letters;
+mod logging_in;
 mod passwords;
 mod post;
+mod refresh;
+mod rooms;
+mod second_factor;
+mod sessions;
+mod stage;
+mod tokens;

@@ -62,11 +62,17 @@ async fn an_absolute_target_beats_the_host_header() {
 }
 
 #[tokio::test]
-async fn other_rooms_are_empty_for_now() {
-    for host in ["assets.one.example", "webhooks.one.example", "assets.two.localhost"] {
-        for target in ["/", "/health", "/site", "/who"] {
-            let seen = get(&usual(), target, &[("host", host), GOOD]).await;
+async fn other_rooms_have_nothing_of_the_api() {
+    for (host, good) in [
+        ("assets.one.example", ("cookie", "__Host-insula=biscuit")),
+        ("webhooks.one.example", GOOD),
+        ("assets.two.localhost", ("cookie", "__Host-insula=biscuit")),
+    ] {
+        for target in ["/health", "/site", "/who", "/openapi.json", "/docs", "/auth/status"] {
+            let seen = get(&usual(), &format!("{target}?token=hook"), &[("host", host), good]).await;
             assert_eq!(seen.refusal(), (404, "route_not_found".into()), "{host}{target}");
+            let seen = get(&usual(), target, &[("host", host), GOOD]).await;
+            assert_eq!(seen.refusal(), (401, "no_token".into()), "{host}{target}");
         }
     }
     assert_eq!(at("assets.nobody.example", "/").await.status, 421);
@@ -75,6 +81,10 @@ async fn other_rooms_are_empty_for_now() {
 #[tokio::test]
 async fn suspended_tenants() {
     for target in ["/", "/who", "/nowhere", "/site"] {
+        for room in ["assets", "webhooks"] {
+            let seen = at(&format!("{room}.gone.example"), target).await;
+            assert_eq!(seen.refusal(), (403, "tenant_suspended".into()), "{room} {target}");
+        }
         assert_eq!(at("api.gone.example", target).await.refusal(), (403, "tenant_suspended".into()), "{target}");
     }
     let world = Arc::new(World { first_suspended: true, ..Default::default() });

@@ -75,3 +75,15 @@ async fn failures_with_their_source_and_refusals_quietly() {
     post(&app, "/echo", r#"{"text":"a","password":"hunter2"}"#).await;
     assert!(!text().contains("my-token") && !text().contains("hunter2"));
 }
+
+#[tokio::test]
+async fn the_credential_of_a_webhook_is_nowhere() {
+    collect();
+    let host = ("host", "webhooks.one.example");
+    for target in ["/?access_token=hook", "/?token=secret-hook", "/nowhere?access_token=secret-hook"] {
+        get(&usual(), target, &[host]).await;
+    }
+    let text = text();
+    assert_eq!(text.matches("\"answered\"").count(), 3);
+    assert!(!text.contains("hook\"") && !text.contains("secret-hook") && !text.contains("access_token"), "{text}");
+}

@@ -8,6 +8,7 @@ mod hostile;
 mod hosts;
 mod limits;
 mod logs;
+mod rooms;
 mod sockets;
 mod stage;
 mod walk;

@@ -11,14 +11,14 @@ use std::{
 
 use axum::{body::Body, extract::ConnectInfo};
 use edge::{
-    Answer, App, Caller, Edge, EdgeConfig, HostName, Json, MaybeCaller, OptionalJson, Path, Query, RateLimitConfig,
-    RequestInfo, Routes, Site,
+    Answer, App, Bearer, Caller, Edge, EdgeConfig, HostName, Json, MaybeCaller, OptionalJson, OwnOrigin, Path, Query,
+    RateLimitConfig, RequestInfo, Rooms, Routes, Site,
 };
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Credential, Error, Group, Presented, Principal, Probe, Reason, Result,
-    Tenant, TenantDirectory, TenantId, TenantStatus,
+    Authenticated, Authenticator, BoxFuture, Credential, Door, Error, Group, Presented, Principal, Probe, Reason,
+    Result, Tenant, TenantDirectory, TenantId, TenantStatus,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -82,18 +82,24 @@ impl TenantDirectory for World {
     }
 }
 
-/// `good` belongs to the host's tenant, `two` and `gone` to those; anything else is refused.
+/// `good` belongs to the host's tenant, `two` and `gone` to those, the key `ins_two` too; `biscuit` and `hook` are good
+/// at the doors of assets and webhooks alone. Anything else is refused.
 impl Authenticator for World {
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
         Box::pin(async move {
             self.authentications.fetch_add(1, Ordering::Relaxed);
-            let tenant = match presented.token {
-                "good" => presented.host.tenant.clone(),
-                name => self
+            let refused = || Error::new(Reason::SessionInvalid, "the session is not in the table");
+            let tenant = match (presented.door, presented.token) {
+                (Door::Api, "good") | (Door::Assets, "biscuit") | (Door::Webhooks, "hook") => {
+                    presented.host.tenant.clone()
+                }
+                (Door::Api, "ins_bad") => return Err(Error::plain(Reason::KeyInvalid)),
+                (Door::Assets | Door::Webhooks, _) => return Err(refused()),
+                (Door::Api, name) => self
                     .tenants()
                     .into_iter()
-                    .find(|tenant| tenant.name == name)
-                    .ok_or_else(|| Error::new(Reason::SessionInvalid, "the session is not in the table"))?,
+                    .find(|tenant| tenant.name == name.trim_start_matches("ins_"))
+                    .ok_or_else(refused)?,
             };
             Ok(Authenticated { tenant, principal: Arc::new(principal()) })
         })
@@ -238,6 +244,16 @@ fn feature() -> Routes {
         .route("/text", axum::routing::get(text_rejection))
 }
 
+#[utoipa::path(post, path = "/session", responses((status = 200)))]
+async fn session(_: OwnOrigin, Bearer(caller): Bearer) -> edge::Result<impl axum::response::IntoResponse> {
+    let cookie = edge::set_cookie("biscuit", 60)?;
+    Ok(([(http::header::SET_COOKIE, cookie)], Answer::ok(json!({"user": caller.principal.number}))))
+}
+
+fn assets() -> Routes {
+    OpenApiRouter::new().routes(routes!(session)).route("/file", axum::routing::get(who).post(who))
+}
+
 /// A configuration without rate limits.
 pub(crate) fn config() -> EdgeConfig {
     EdgeConfig { rate_limit: RateLimitConfig { enabled: false, ..Default::default() }, ..Default::default() }
@@ -246,7 +262,8 @@ pub(crate) fn config() -> EdgeConfig {
 pub(crate) fn app(world: &Arc<World>, config: EdgeConfig) -> App {
     let edge =
         Edge { config, directory: world.clone(), authenticator: world.clone(), probe: world.clone(), build: "abc123" };
-    edge::app(edge, vec![("stage", feature())])
+    let webhooks = vec![OpenApiRouter::new().route("/", axum::routing::get(who).post(who))];
+    edge::app(edge, Rooms { api: vec![("stage", feature())], assets: vec![("stage", assets())], webhooks })
 }
 
 pub(crate) fn usual() -> App {

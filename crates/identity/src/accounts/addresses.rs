@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kernel::{Error, Principal, Reason, Result, Secret, Tenant};
 use store::Value;
+use uuid::Uuid;
 
 use super::{
     passwords::{is_of, spent},
@@ -55,8 +56,7 @@ impl Identity {
                     // They were sent to the former address.
                     one_time_tokens::void_all(transaction, &ddl, id).await?;
                 }
-                let update = users::update(transaction, &ddl, id, values);
-                transaction.execute(&update).await.map(drop)
+                users::set(transaction, &ddl, id, values).await
             })
         });
         verified.await.map_err(taken)?;
@@ -92,9 +92,10 @@ impl Identity {
         Ok(())
     }
 
-    /// Asks for the letter that confirms the address of a user who is new, or new to having one.
-    pub(crate) async fn ask_to_confirm(&self, tenant: &Tenant, visitor: &Visitor, user: &User) {
-        self.tell(tenant, visitor, user, Kind::VerifyEmail, None).await;
+    /// Asks for the letter that makes an address the user's as soon as it is confirmed.
+    pub(crate) async fn ask_to_confirm(&self, tenant: &Tenant, visitor: &Visitor, user: Uuid, address: &str) {
+        let draft = Draft { kind: Kind::ChangeEmail, address, user: Some(user), facts: Facts::of(visitor) };
+        self.post_or_log(tenant, draft).await;
     }
 
     /// Begins to change the caller's address: the new one must be confirmed first.

@@ -81,8 +81,7 @@ impl Identity {
                     return Err(Error::plain(Reason::SessionInvalid).into());
                 }
                 if !columns.is_empty() {
-                    let update = users::update(transaction, &ddl, id, columns);
-                    transaction.execute(&update).await?;
+                    users::set(transaction, &ddl, id, columns).await?;
                 }
                 profiles::change(transaction, &ddl, id, &profile).await
             })

@@ -76,8 +76,7 @@ impl Identity {
                 if unproved {
                     values.push(("email_verified_at", kernel::time::now().into()));
                 }
-                let update = users::update(transaction, &ddl, id, values);
-                transaction.execute(&update).await?;
+                users::set(transaction, &ddl, id, values).await?;
                 one_time_tokens::void_all(transaction, &ddl, id).await?;
                 sessions::end_all(transaction, &ddl, id, None).await
             })
@@ -87,7 +86,7 @@ impl Identity {
             target: "audit", action = "reset-password", outcome = "ok", tenant = tenant.name, user = number,
             client = %visitor.client, request_id = %visitor.request,
         );
-        self.tell(tenant, visitor, &user, Kind::PasswordChanged, None).await;
+        self.tell(tenant, visitor, (id, user.email.as_deref()), Kind::PasswordChanged, None).await;
         Ok(())
     }
 
@@ -119,8 +118,7 @@ impl Identity {
                     Some(locked) if still(&locked) => {}
                     _ => return Err(refused().into()),
                 }
-                let update = users::update(transaction, &ddl, id, vec![("password", Value::from(new))]);
-                transaction.execute(&update).await?;
+                users::set(transaction, &ddl, id, vec![("password", Value::from(new))]).await?;
                 one_time_tokens::void_all(transaction, &ddl, id).await?;
                 sessions::end_all(transaction, &ddl, id, Some(own)).await
             })
@@ -130,7 +128,7 @@ impl Identity {
             target: "audit", action = "change-password", outcome = "ok", tenant = tenant.name, user = caller.number,
             first = !proved.by_password(), client = %visitor.client, request_id = %visitor.request,
         );
-        self.tell(tenant, visitor, &proved.user, Kind::PasswordChanged, None).await;
+        self.tell(tenant, visitor, (id, proved.user.email.as_deref()), Kind::PasswordChanged, None).await;
         Ok(())
     }
 }

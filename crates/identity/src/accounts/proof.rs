@@ -9,7 +9,7 @@ use kernel::{Error, Principal, Reason, Result, Secret, Tenant};
 use store::OpenTenant;
 
 use crate::{
-    Identity, User,
+    Identity, User, anonymous,
     backoff::Target,
     entry::Visitor,
     password::Verdict,
@@ -51,7 +51,7 @@ pub(crate) enum Otherwise<'a> {
 impl Identity {
     /// Compares the caller's password, which was sent in a field.
     ///
-    /// Errors: 403 `session_required`, `login_too_old`; 400 `field_missing`, `field_invalid`; 401 `credentials_invalid`;
+    /// Errors: 403 `session_required`, `login_too_old`, `power_too_low`; 400 `field_missing`, `field_invalid`; 401 `credentials_invalid`;
     /// 429; 503.
     pub(crate) async fn prove(
         &self,
@@ -66,6 +66,7 @@ impl Identity {
         let users::Stored { user, password: known, .. } = stored.ok_or_else(|| Error::plain(Reason::SessionInvalid))?;
         let Some(known) = known else {
             match otherwise {
+                Otherwise::FreshSession if user.group.name == anonymous::GROUP => return Err(is_anonymous()),
                 Otherwise::FreshSession => self.require_fresh(&open.tenant, caller).await?,
                 Otherwise::Name(sent) => require_name(&user, sent)?,
             }
@@ -77,7 +78,7 @@ impl Identity {
         self.backoff.attempt(target, Instant::now())?;
         match self.hasher.compare(password, Some(&known)).await {
             Ok(Verdict::Right | Verdict::Outdated) => {
-                self.backoff.forget(&target);
+                self.backoff.forget(target);
                 Ok(Proved { user, known: Some(known) })
             }
             Ok(Verdict::Wrong) => {
@@ -103,6 +104,11 @@ impl Identity {
         }
         Err(Error::plain(Reason::LoginTooOld))
     }
+}
+
+/// A credential alone would make half a user of them.
+fn is_anonymous() -> Error {
+    Error::new(Reason::PowerTooLow, "An anonymous user gets password and address by POST /auth/upgrade")
 }
 
 fn require_name(user: &User, sent: Option<&str>) -> Result<()> {

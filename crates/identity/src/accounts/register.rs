@@ -7,8 +7,8 @@ use store::OpenTenant;
 
 use crate::{
     ConfirmEmail, Identity, NewUser, Registration,
+    anonymous::without_address,
     entry::{Entered, Method, Visitor, add_with_session},
-    fitness,
     identity::Claim,
     letters::{Draft, Facts, Kind},
     tables::users::{self, Fresh},
@@ -85,11 +85,8 @@ impl Identity {
         new: NewUser,
         email: String,
     ) -> Result<Registered> {
-        fitness::check_email(&email)?;
-        if let Some(password) = &new.password {
-            fitness::check_password(password, &new.username, Some(&email))?;
-        }
-        let (fresh, _) = self.prepare(open, NewUser { email: None, ..new }).await?;
+        let (new, _) = without_address(new)?;
+        let (fresh, _) = self.prepare(open, new).await?;
         let (id, fresh) = (fresh.id, Fresh { email: Some(email.clone()), ..fresh });
         let ddl = open.system.ddl();
         let context = visitor.context(None);

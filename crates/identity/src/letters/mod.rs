@@ -7,6 +7,7 @@
 
 mod carrier;
 mod mailers;
+mod pages;
 mod writer;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use store::{OpenTenant, Tenants};
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+pub use self::pages::PagesConfig;
 
 use self::mailers::Mailers;
 use crate::{
@@ -163,11 +166,18 @@ impl Letters {
 impl Identity {
     /// Tells a user by letter that something of the account has changed, where an address is known. What has happened has
     /// happened: a letter that cannot be stored is logged.
-    pub(crate) async fn tell(&self, tenant: &Tenant, visitor: &Visitor, user: &User, kind: Kind, change: Option<&str>) {
-        let Some(address) = &user.email else { return };
+    pub(crate) async fn tell(
+        &self,
+        tenant: &Tenant,
+        visitor: &Visitor,
+        (user, email): (Uuid, Option<&str>),
+        kind: Kind,
+        change: Option<&str>,
+    ) {
+        let Some(address) = email else { return };
         let facts =
             Facts { client: Some(visitor.client.to_string()), change: change.map(str::to_owned), ..Facts::default() };
-        self.post_or_log(tenant, Draft { kind, address, user: Some(user.id), facts }).await;
+        self.post_or_log(tenant, Draft { kind, address, user: Some(user), facts }).await;
     }
 
     /// Stores a letter about what has happened already.

@@ -59,8 +59,22 @@ impl Identity {
         settings: &IdentityConfig,
         letter: &Queued,
     ) -> Result<Option<mail::Letter>> {
-        let Some(template) = template(letter.kind) else { return Ok(None) };
         let open = self.tenants.open(tenant).await?;
+        if letter.kind == Kind::ChangeEmail && belongs_to_another(&open, letter).await? {
+            let instead = Queued { kind: Kind::AlreadyRegistered, user: None, ..letter.clone() };
+            return self.write_to(&open, settings, &instead).await;
+        }
+        self.write_to(&open, settings, letter).await
+    }
+
+    async fn write_to(
+        &self,
+        open: &OpenTenant,
+        settings: &IdentityConfig,
+        letter: &Queued,
+    ) -> Result<Option<mail::Letter>> {
+        let tenant = &open.tenant;
+        let Some(template) = template(letter.kind) else { return Ok(None) };
         let lookup = match letter.user {
             Some(id) => Lookup::Id(id),
             None => Lookup::Email(letter.address.clone()),
@@ -76,7 +90,7 @@ impl Identity {
             _ => letter.facts.spelled.clone().unwrap_or_else(|| letter.address.clone()),
         };
         let ticket = match purpose(letter.kind) {
-            Some(purpose) => match ticket(&open, settings, letter, (&user, &to), purpose).await? {
+            Some(purpose) => match ticket(open, settings, letter, (&user, &to), purpose).await? {
                 Some(ticket) => Some(ticket),
                 None => return Ok(None),
             },
@@ -99,6 +113,12 @@ impl Identity {
         let folder = tenant.folder.join(TEMPLATES);
         Ok(Some(template.render(Some(&folder), &words).await?.to(to)))
     }
+}
+
+/// Whether somebody else has the address that an account shall have.
+async fn belongs_to_another(open: &OpenTenant, letter: &Queued) -> Result<bool> {
+    let owner = users::find(&open.system, &Lookup::Email(letter.address.clone())).await?;
+    Ok(owner.is_some_and(|owner| Some(owner.user.id) != letter.user))
 }
 
 /// Whether a letter still has something to say to a user.

@@ -42,7 +42,7 @@ pub(super) struct SessionsCleared {
     request_body = ClearSessions,
     responses(
         (status = 200, body = SessionsCleared),
-        (status = 403, body = edge::Envelope, description = "`power_too_low`."),
+        (status = 403, body = edge::Envelope, description = "`power_too_low`, `session_required`."),
     )
 )]
 pub(super) async fn clear_sessions(

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::HeaderMap};
-use edge::{Answer, HostName, Json, RequestInfo};
+use axum::{
+    extract::{FromRequestParts, State},
+    http::{HeaderMap, request::Parts},
+};
+use edge::{Answer, Failure, HostName, Json, RequestInfo};
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -77,12 +80,9 @@ pub(super) struct Initialised {
 )]
 pub(super) async fn init(
     State(identity): State<Arc<Identity>>,
-    HostName(host): HostName,
-    info: RequestInfo,
-    headers: HeaderMap,
+    sender: Sender,
     Json(body): Json<Init>,
 ) -> edge::Result {
-    let sender = Sender { host: &host, client: info.client, secure: info.secure, token: setup_token(&headers) };
     answer(&identity, &sender, body).await
 }
 
@@ -100,16 +100,24 @@ pub(super) async fn init(
 )]
 pub(super) async fn init_walnut(
     State(identity): State<Arc<Identity>>,
-    HostName(host): HostName,
-    info: RequestInfo,
-    headers: HeaderMap,
+    sender: Sender,
     Json(body): Json<Init>,
 ) -> edge::Result {
-    let sender = Sender { host: &host, client: info.client, secure: info.secure, token: setup_token(&headers) };
     answer(&identity, &sender, body).await
 }
 
-async fn answer(identity: &Arc<Identity>, sender: &Sender<'_>, body: Init) -> edge::Result {
+impl<S: Sync> FromRequestParts<S> for Sender {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let HostName(host) = HostName::from_request_parts(parts, state).await?;
+        let info = RequestInfo::from_request_parts(parts, state).await?;
+        let token = setup_token(&parts.headers).map(Secret::new);
+        Ok(Self { host, client: info.client, secure: info.secure, token })
+    }
+}
+
+async fn answer(identity: &Arc<Identity>, sender: &Sender, body: Init) -> edge::Result {
     identity.check_sender(sender)?;
     let administrator = body.admin.map(|admin| NewUser {
         username: admin.username,

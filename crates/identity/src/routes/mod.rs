@@ -13,6 +13,7 @@ mod register;
 mod second_factor;
 mod sessions;
 mod status;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -45,7 +46,18 @@ pub fn routes(identity: Arc<Identity>) -> edge::Routes {
         .merge(links::routes())
         .merge(keys::routes())
         .merge(admin::routes())
+        .merge(webhooks::routes())
         .with_state(identity)
+}
+
+/// The routes on `assets.` hosts: the cookie of a session.
+pub fn assets_routes(identity: Arc<Identity>) -> edge::Routes {
+    sessions::assets_routes().with_state(identity)
+}
+
+/// The routes on `webhooks.` hosts: a sender's test of its connection.
+pub fn webhooks_routes(identity: Arc<Identity>) -> edge::Routes {
+    webhooks::webhooks_routes().with_state(identity)
 }
 
 /// A user as the answers show one.

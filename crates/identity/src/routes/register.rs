@@ -59,7 +59,7 @@ pub(super) async fn register(
         email: Some(body.email),
         name: body.name,
         password: Some(body.password),
-        group: None,
+        ..NewUser::default()
     };
     Ok(match identity.register(&site.tenant, &visitor(info), new).await? {
         Registered::Entered(entered) => Answer::with_status(201, SessionBegun::new(*entered)),

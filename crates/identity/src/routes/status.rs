@@ -79,7 +79,11 @@ pub(super) struct NotAlive {
     get,
     path = "/auth/status",
     operation_id = "status",
-    responses((status = 200, body = Alive), (status = 401, body = NotAlive))
+    responses(
+        (status = 200, body = Alive),
+        (status = 401, body = NotAlive),
+        (status = 403, body = edge::Envelope, description = "`session_required`."),
+    )
 )]
 pub(super) async fn status(
     State(identity): State<Arc<Identity>>,

@@ -1,14 +1,19 @@
 //! What is stored: identity's tables and every statement on them.
 
+pub(crate) mod anonymous;
+pub(crate) mod api_keys;
 pub(crate) mod groups;
+pub(crate) mod imported_secrets;
 pub(crate) mod keys;
 pub(crate) mod letters;
 mod migrations;
 pub(crate) mod one_time_tokens;
 pub(crate) mod profiles;
 pub(crate) mod removal;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
+pub(crate) mod webhook_tokens;
 
 pub use letters::CONTROL_MIGRATIONS;
 pub use migrations::{MIGRATIONS, SEALED};

@@ -170,14 +170,52 @@ pub(crate) async fn renew(database: &Database, context: &WriteContext, renewal: 
         .await
 }
 
-/// Ends one session.
-pub(crate) async fn end(database: &Database, context: &WriteContext, id: Uuid) -> Result<()> {
+/// A session as its user sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) id: Uuid,
+    /// How somebody came in; none in a session of the version before.
+    pub(crate) method: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_accessed: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) refresh_until: Option<Timestamp>,
+    pub(crate) ip: Option<String>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// The sessions of a user that are alive or can be renewed, the newest first.
+pub(crate) async fn list(database: &Database, user: Uuid, now: Timestamp) -> Result<Vec<Listed>> {
+    let columns = ["id", "method", "created_at", "last_accessed", "expires_at", "refresh_until", "ip", "user_agent"];
+    let mut select = Query::select();
+    select.columns(columns.map(Alias::new)).from(database.ddl().table(SESSIONS));
+    let later = |name| column(name).gt(Expr::from(Value::from(now)));
+    select.and_where(column("user_id").eq(user.to_string())).and_where(later("expires_at").or(later("refresh_until")));
+    select.order_by(Alias::new("created_at"), Order::Desc).order_by(Alias::new("id"), Order::Desc);
+    let listed = |row: &store::Row| {
+        Ok(Listed {
+            id: row.uuid(0)?,
+            method: row.maybe_text(1)?.map(str::to_owned),
+            created_at: row.timestamp(2)?,
+            last_accessed: row.timestamp(3)?,
+            expires_at: row.timestamp(4)?,
+            refresh_until: row.maybe_timestamp(5)?,
+            ip: row.maybe_text(6)?.map(str::to_owned),
+            user_agent: row.maybe_text(7)?.map(str::to_owned),
+        })
+    };
+    database.read(&select).await?.iter().map(listed).collect()
+}
+
+/// Ends one session of a user; false where the user has none of the id.
+pub(crate) async fn end(database: &Database, context: &WriteContext, user: Uuid, id: Uuid) -> Result<bool> {
     let ddl = database.ddl();
     database
         .transaction(context, move |transaction| {
             let mut delete = Query::delete();
             delete.from_table(ddl.table(SESSIONS)).and_where(column("id").eq(id.to_string()));
-            Box::pin(async move { transaction.execute(&delete).await.map(drop) })
+            delete.and_where(column("user_id").eq(user.to_string()));
+            Box::pin(async move { Ok(transaction.execute(&delete).await? == 1) })
         })
         .await
 }

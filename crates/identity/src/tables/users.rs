@@ -11,8 +11,19 @@ use crate::{User, UserStatus};
 pub(crate) const USERS: &str = "_users";
 pub(crate) const COUNTERS: &str = "_counters";
 
-const COLUMNS: [&str; 9] =
-    ["id", "number", "username", "email", "name", "status", "email_verified_at", "created_at", "password"];
+const COLUMNS: [&str; 11] = [
+    "id",
+    "number",
+    "username",
+    "email",
+    "name",
+    "status",
+    "email_verified_at",
+    "created_at",
+    "password",
+    "pin_code",
+    "login_string",
+];
 
 /// What a user can be found by.
 pub(crate) enum Lookup {
@@ -22,12 +33,19 @@ pub(crate) enum Lookup {
     Username(String),
     /// The address in lower case.
     Email(String),
+    /// The keyed hash of a card's text.
+    Card(String),
 }
 
-/// A user with the hash of the password.
+/// A user with what proves who it is.
 pub(crate) struct Stored {
     pub(crate) user: User,
+    /// The hash of the password.
     pub(crate) password: Option<String>,
+    /// The keyed hash of the PIN.
+    pub(crate) pin: Option<String>,
+    /// The keyed hash of the card's text.
+    pub(crate) login_string: Option<String>,
 }
 
 /// A user to be stored, checked.
@@ -65,7 +83,8 @@ fn from_row(row: &Row) -> Result<Stored> {
         created_at: row.timestamp(7)?,
         group: groups::from_row(row, COLUMNS.len())?,
     };
-    Ok(Stored { user, password: row.maybe_text(8)?.map(str::to_owned) })
+    let text = |index| Ok::<_, Error>(row.maybe_text(index)?.map(str::to_owned));
+    Ok(Stored { user, password: text(8)?, pin: text(9)?, login_string: text(10)? })
 }
 
 /// One user.
@@ -77,6 +96,7 @@ pub(crate) async fn find(database: &Database, lookup: &Lookup) -> Result<Option<
         Lookup::Number(number) => column("number").eq(*number),
         Lookup::Username(key) => column("username_key").eq(&**key),
         Lookup::Email(key) => column("email_key").eq(&**key),
+        Lookup::Card(hash) => column("login_string").eq(&**hash),
     });
     database.read(&select).await?.first().map(from_row).transpose()
 }
@@ -177,13 +197,18 @@ pub(crate) async fn change(
         .await
 }
 
-/// The update of columns of a user, with who changes it and when.
-pub(crate) fn update(
-    transaction: &Transaction<'_>,
+/// Changes columns of a user whose row is locked.
+pub(crate) async fn set(
+    transaction: &mut Transaction<'_>,
     ddl: &Ddl,
     id: Uuid,
     values: Vec<(&'static str, Value)>,
-) -> UpdateStatement {
+) -> Result<()> {
+    let update = update(transaction, ddl, id, values);
+    transaction.execute(&update).await.map(drop)
+}
+
+fn update(transaction: &Transaction<'_>, ddl: &Ddl, id: Uuid, values: Vec<(&'static str, Value)>) -> UpdateStatement {
     let mut update = Query::update();
     update.table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
     for (field, value) in values {

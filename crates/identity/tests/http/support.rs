@@ -7,7 +7,7 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, header},
 };
-use edge::{Edge, EdgeConfig};
+use edge::{Edge, EdgeConfig, Rooms};
 use http_body_util::BodyExt;
 use identity::{Bootstrap, Identity, IdentityConfig, NewUser};
 use kernel::{ByteSize, Secret, Tenant, seal::SealingKey};
@@ -80,7 +80,7 @@ impl App {
             probe: tenants.clone(),
             build: "test",
         };
-        let app = edge::app(edge, vec![(identity::NAME, identity::routes(Arc::clone(&identity)))]);
+        let app = edge::app(edge, rooms(&identity));
         Self { identity, tenants, router: app.router(), folder, master }
     }
 
@@ -146,6 +146,14 @@ impl App {
     pub(crate) async fn register(&self, name: &str) -> Reply {
         let body = json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD});
         self.post("/auth/register", None, body).await
+    }
+}
+
+fn rooms(identity: &Arc<Identity>) -> Rooms {
+    Rooms {
+        api: vec![(identity::NAME, identity::routes(Arc::clone(identity)))],
+        assets: vec![(identity::NAME, identity::assets_routes(Arc::clone(identity)))],
+        webhooks: vec![identity::webhooks_routes(Arc::clone(identity))],
     }
 }
 

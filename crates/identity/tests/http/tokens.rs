@@ -20,6 +20,7 @@ struct Keys {
     kid: String,
     public: String,
     private: EncodingKey,
+    pkcs8: Vec<u8>,
 }
 
 /// What an attacker who has everything would have.
@@ -30,8 +31,9 @@ async fn keys(tenant: &Tenant, open: &OpenTenant) -> Keys {
     assert_eq!(rows.len(), 1);
     let (kid, sealed) = (rows[0].text(0).unwrap(), rows[0].text(2).unwrap());
     let place = Place { tenant: tenant.id, table: "_signing_keys", row: kid, column: "private" };
-    let private = EncodingKey::from_ed_der(&open.key.open(place, sealed).unwrap());
-    Keys { kid: kid.to_owned(), public: rows[0].text(1).unwrap().to_owned(), private }
+    let pkcs8 = open.key.open(place, sealed).unwrap();
+    let private = EncodingKey::from_ed_der(&pkcs8);
+    Keys { kid: kid.to_owned(), public: rows[0].text(1).unwrap().to_owned(), private, pkcs8 }
 }
 
 fn signed(keys: &Keys, claims: &Value) -> String {
@@ -83,6 +85,31 @@ async fn forged_tokens_are_refused() {
     let mut flipped = pieces[2].to_owned();
     flipped.replace_range(0..1, if flipped.starts_with('A') { "B" } else { "A" });
     let no_kid = jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &keys.private).unwrap();
+    let kid = |kid: String| signed(&Keys { kid, ..copy(&keys) }, &claims);
+    let own = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+    let own_public = BASE64.encode(aws_lc_rs::signature::KeyPair::public_key(&own).as_ref());
+    let header = |extra: (&str, Value)| {
+        let mut header = json!({"alg": "EdDSA", "typ": "JWT", "kid": keys.kid});
+        header[extra.0] = extra.1;
+        header
+    };
+    // Signed by a key that the token brings along, and that nobody has asked for.
+    let by_own = |header: &Value| {
+        let head = format!("{}.{}", encoded(header), pieces[1]);
+        format!("{head}.{}", BASE64.encode(own.sign(head.as_bytes()).as_ref()))
+    };
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": own_public, "kid": keys.kid});
+    let theirs = EncodingKey::from_ed_der(keys.pkcs8.as_slice());
+    let with_header = |header: &Value| {
+        let head = format!("{}.{}", encoded(header), pieces[1]);
+        let signature = jsonwebtoken::crypto::sign(head.as_bytes(), &theirs, Algorithm::EdDSA).unwrap();
+        format!("{head}.{signature}")
+    };
+    let es256 = aws_lc_rs::signature::EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING);
+    let es256 = EncodingKey::from_ec_der(es256.unwrap().to_pkcs8v1().unwrap().as_ref());
+    let es256 =
+        jsonwebtoken::encode(&Header { kid: Some(keys.kid.clone()), ..Header::new(Algorithm::ES256) }, &claims, &es256);
+    assert_eq!(app.status(&with_header(&header(("typ", json!("JWT"))))).await.status, 200, "signed as it should be");
     let past = claims["iat"].as_i64().unwrap() - 3_600;
     let later = claims["iat"].as_i64().unwrap() + 3_600;
     for (what, forged) in [
@@ -104,6 +131,21 @@ async fn forged_tokens_are_refused() {
         ("another session", signed(&keys, &with("sid", json!(uuid::Uuid::nil())))),
         ("a generation to come", signed(&keys, &with("gen", json!(1)))),
         ("a generation before", signed(&keys, &with("gen", json!(-1)))),
+        ("a key that it brings along", by_own(&header(("jwk", jwk)))),
+        ("a key at an address", by_own(&header(("jku", json!("https://evil.example/keys"))))),
+        ("a certificate", by_own(&header(("x5c", json!([own_public]))))),
+        ("a critical extension", with_header(&header(("crit", json!(["b64"]))))),
+        ("ES256 under the id of an Ed25519 key", es256.unwrap()),
+        ("the other algorithm's name", with_header(&header(("alg", json!("ES256"))))),
+        ("a key id that is a path", kid("../../../dev/null".into())),
+        ("a key id below the tenant", kid(format!("{}.1/../2", tenant.id))),
+        ("a key id that is SQL", kid(format!("{}.1' OR '1'='1", tenant.id))),
+        ("a key id with a leading zero", kid(format!("{}.01", tenant.id))),
+        ("a key to come", kid(format!("{}.2", tenant.id))),
+        ("for assets", signed(&keys, &with("aud", json!("assets")))),
+        ("for webhooks", signed(&keys, &with("aud", json!("webhooks")))),
+        ("for several", signed(&keys, &with("aud", json!(["insula", "other"])))),
+        ("oversized", signed(&keys, &with("grp", json!("a".repeat(5_000))))),
         ("garbage", "abc".to_owned()),
         ("dots", "a.b.c".to_owned()),
         ("an own UUID", uuid::Uuid::new_v4().to_string()),
@@ -115,7 +157,12 @@ async fn forged_tokens_are_refused() {
 }
 
 fn copy(keys: &Keys) -> Keys {
-    Keys { kid: keys.kid.clone(), public: keys.public.clone(), private: keys.private.clone() }
+    Keys {
+        kid: keys.kid.clone(),
+        public: keys.public.clone(),
+        private: keys.private.clone(),
+        pkcs8: keys.pkcs8.clone(),
+    }
 }
 
 #[tokio::test]

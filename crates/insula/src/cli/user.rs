@@ -178,6 +178,7 @@ impl Create {
             name: self.name,
             password: Some(password.secret.clone()),
             group: self.group,
+            ..NewUser::default()
         };
         let user = identity.create_user(open, new).await?;
         Ok(Shown { password: password.to_show().map(str::to_owned), ..user.into() })

@@ -150,6 +150,11 @@ impl Merged {
             let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
             mistakes.push(Mistake { origin, key, problem, suggestion: None });
         }
+        if let Err((key, problem)) = config.identity.check(None) {
+            let key = format!("identity.{key}");
+            let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
+            mistakes.push(Mistake { origin, key, problem, suggestion: None });
+        }
         Some(Loaded { config, origins: self.origins, file })
     }
 }
