@@ -14,6 +14,7 @@ use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
+    letters::Letters,
     links::{Journeys, Providers},
     password::Hasher,
     second_factor::Tries,
@@ -67,6 +68,9 @@ pub struct Identity {
     pub(crate) providers: Providers,
     /// Tenants with journeys to a provider since the last sweep.
     pub(crate) journeys: Journeys,
+    /// Hashes of one-time tokens that are being spent at this moment.
+    pub(crate) spending: Turnstile<String>,
+    pub(crate) letters: Letters,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
@@ -93,6 +97,8 @@ impl Identity {
             registering: Turnstile::new(),
             providers: Providers::new(),
             journeys: Journeys::default(),
+            spending: Turnstile::new(),
+            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             refreshing: Turnstile::new(),
             rules,
             bootstrap,
@@ -108,8 +114,16 @@ impl Identity {
         self.keys.uses.flush(&self.tenants).await;
     }
 
-    /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
+    /// never ends.
     pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+        async move {
+            let ((), ()) = tokio::join!(keeping, carrying);
+        }
+    }
+
+    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));
