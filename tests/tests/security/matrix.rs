@@ -122,7 +122,17 @@ enum Column {
 
 impl Column {
     fn all() -> Vec<Self> {
-        let mut all = vec![Self::None, Self::Malformed, Self::Expired, Self::LoggedOut, Self::Foreign, Self::Suspended];
+        let mut all = vec![
+            Self::None,
+            Self::Malformed,
+            Self::Expired,
+            Self::LoggedOut,
+            Self::Foreign,
+            Self::Suspended,
+            Self::Narrow,
+            Self::Revoked,
+            Self::Ended,
+        ];
         all.extend(GROUPS.map(Self::Group));
         all
     }
