@@ -42,9 +42,10 @@ mod users;
 mod webhook_tokens;
 mod whereabouts;
 
+pub use admin::{Actor, MovedIn, UserChange, UserFilter, UserSort, generated_password};
 pub use captcha::{CaptchaAction, CaptchaConfig, CaptchaProvider};
 pub use config::{ConfirmEmail, IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
-pub use groups::GroupChange;
+pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
 pub use keys::{
     Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
@@ -54,7 +55,7 @@ pub use letters::PagesConfig;
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
-pub use user::{NewUser, User, UserStatus};
+pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

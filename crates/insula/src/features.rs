@@ -39,7 +39,8 @@ pub(crate) fn tables() -> FeatureTables {
 impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
-        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap);
+        let grammar = Arc::new(query::rules::Grammar);
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
         Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
     }

@@ -98,7 +98,7 @@ reasons! {
     AlreadyInitialised "already_initialised" 409 "The installation has its first tenant already.",
     NameTaken "name_taken" 409 "Another object has this name.",
     Conflict "conflict" 409 "Another change came first; read again and repeat.",
-    AlreadyLinked "already_linked" 409 "The outside account belongs to another user already.",
+    AlreadyLinked "already_linked" 409 "The outside account belongs to another user already, or the user has another one of its provider.",
     LastCredential "last_credential" 409 "Without this the user could not log in any more.",
     LastAdministrator "last_administrator" 409 "The tenant would be left without anyone who may do everything.",
     NotAnonymous "not_anonymous" 409 "The caller is a registered user already.",

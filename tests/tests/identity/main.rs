@@ -3,8 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod accounts;
+mod admin;
+mod admin_groups;
+mod admin_tenants;
+mod admin_users;
 mod anonymous;
 mod captcha;
+mod key_commands;
+mod key_import;
 mod key_scopes;
 mod keys;
 mod letters;

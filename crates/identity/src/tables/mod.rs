@@ -2,10 +2,13 @@
 
 pub(crate) mod anonymous;
 pub(crate) mod api_keys;
+pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod imported_secrets;
 pub(crate) mod keys;
 pub(crate) mod letters;
+pub(crate) mod link_attempts;
+pub(crate) mod linked_accounts;
 mod migrations;
 pub(crate) mod one_time_tokens;
 pub(crate) mod profiles;
