@@ -66,10 +66,13 @@ impl Identity {
         Ok(group)
     }
 
-    /// Removes a group. Errors: 404; 409 `conflict` where it still has users.
+    /// Removes a group. Keys that act as it are refused from then on. Errors: 404; 409 `conflict` where it still has users.
     pub async fn remove_group(&self, open: &OpenTenant, name: &str) -> Result<()> {
         match groups::remove(&open.system, name.to_owned()).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                self.keys.doubt(|_, principal| principal.group.name == name);
+                Ok(())
+            }
             Ok(false) => Err(Error::new(Reason::NotFound, format!("There is no group {name:?}"))),
             Err(store::Error::ForeignKey) => {
                 Err(Error::new(Reason::Conflict, "The group still has users; move them to another one first"))
