@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use identity::{GroupChange, RateClass, UserStatus};
+use identity::{Actor, GroupChange, RateClass, UserStatus};
 use insula::{Config, Options, Server};
 use insula_tests::{Answer, Backend, Client, OwnPostgres, World, on_all_databases, until};
 use kernel::{Secret, Span, seal::SealingKey};
@@ -618,7 +618,7 @@ async fn a_group_goes_and_its_keys_with_it(backend: Backend) {
     assert_eq!(delete(&ada, &path(&revoked)).await.status, 204);
     assert_eq!(myself(&live.client).await.body["group"], "robots");
     let open = world.open(&world.tenant).await;
-    world.server.installation().features.identity.remove_group(&open, "robots").await.unwrap();
+    world.server.installation().features.identity.remove_group(&open, &Actor::operator(), "robots").await.unwrap();
     // A key without its group does not act as its maker.
     assert_eq!(myself(&live.client).await.refusal(), (401, "key_revoked"));
     assert_eq!(ada.post(&format!("{}/rotate", path(&live)), &json!({})).await.refusal(), (409, "conflict"));
