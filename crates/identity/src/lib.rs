@@ -52,7 +52,7 @@ pub use keys::{
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};
-pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
+pub use user::{NewUser, Profile, User, UserRecord, UserSession, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

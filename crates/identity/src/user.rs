@@ -3,6 +3,8 @@
 use kernel::{Group, Secret, time::Timestamp};
 use uuid::Uuid;
 
+use crate::tables::sessions::Listed;
+
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -104,4 +106,30 @@ pub struct Profile {
     pub bio: Option<String>,
     /// `dark`, `light` or `auto`.
     pub theme: Option<String>,
+}
+
+/// Where a user is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSession {
+    /// The session's id.
+    pub id: Uuid,
+    /// How it began: `password`, `pin`, `token` …; none in a session of an older version.
+    pub method: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to half a minute.
+    pub last_accessed: Timestamp,
+    /// When it ends, or ended, if it is used no more.
+    pub expires_at: Timestamp,
+    /// The address that it began from.
+    pub ip: Option<String>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+}
+
+impl From<Listed> for UserSession {
+    fn from(session: Listed) -> Self {
+        let Listed { id, method, created_at, last_accessed, expires_at, ip, user_agent, .. } = session;
+        Self { id, method, created_at, last_accessed, expires_at, ip, user_agent }
+    }
 }

@@ -10,7 +10,7 @@ use store::{
 use uuid::Uuid;
 
 use crate::{
-    Actor, Identity, NewUser, User, UserRecord, UserStatus,
+    Actor, Identity, NewUser, User, UserRecord, UserSession, UserStatus,
     desk::{card_hash, check_card, check_pin, pin_hash},
     fitness,
     tables::{
@@ -233,6 +233,12 @@ impl Identity {
         self.sessions.doubt(|principal| principal.id == id);
         self.keys.doubt_of(id);
         Ok(())
+    }
+
+    /// The sessions of a user that are alive or can be renewed, the newest first.
+    pub async fn sessions_of(&self, open: &OpenTenant, user: Uuid) -> Result<Vec<UserSession>> {
+        let listed = sessions::list(&open.system, user, kernel::time::now()).await?;
+        Ok(listed.into_iter().map(UserSession::from).collect())
     }
 
     /// Ends all sessions of a user and tells how many. Errors: 404; 403 where the user is beyond the actor.
