@@ -14,6 +14,7 @@ use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
+    letters::Letters,
     links::{Journeys, Providers},
     password::Hasher,
     second_factor::Tries,
@@ -64,6 +65,9 @@ pub struct Identity {
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    /// Hashes of one-time tokens that are being spent at this moment.
+    pub(crate) spending: Turnstile<String>,
+    pub(crate) letters: Letters,
     pub(crate) providers: Providers,
     /// Tenants with journeys to a provider since the last sweep.
     pub(crate) journeys: Journeys,
@@ -91,6 +95,8 @@ impl Identity {
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            spending: Turnstile::new(),
+            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             providers: Providers::new(),
             journeys: Journeys::default(),
             refreshing: Turnstile::new(),
@@ -108,8 +114,16 @@ impl Identity {
         self.keys.uses.flush(&self.tenants).await;
     }
 
-    /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
+    /// never ends.
     pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+        async move {
+            let ((), ()) = tokio::join!(keeping, carrying);
+        }
+    }
+
+    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));

@@ -23,7 +23,7 @@ fn migrations() -> Vec<Migration> {
 
 /// The steps of the features' tables in the control database.
 pub(crate) fn control_migrations() -> Vec<Migration> {
-    Vec::new()
+    identity::CONTROL_MIGRATIONS.to_vec()
 }
 
 /// The columns of the features' tables that hold sealed values alone.

@@ -87,6 +87,7 @@ reasons! {
     SessionRequired "session_required" 403 "An API key cannot do this; it needs a user's session.",
     CaptchaFailed "captcha_failed" 403 "The captcha was not solved, or its answer was used before.",
     EmailUnverified "email_unverified" 403 "The e-mail address must be confirmed first.",
+    LoginTooOld "login_too_old" 403 "This needs a log in of the last few minutes; log in again.",
     RegistrationClosed "registration_closed" 403 "This tenant does not let strangers register.",
     RouteNotFound "route_not_found" 404 "There is nothing at this path.",
     NotFound "not_found" 404 "The object does not exist.",

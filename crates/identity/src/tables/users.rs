@@ -7,7 +7,7 @@ use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStat
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of};
+use super::{column, groups, groups::GROUPS, insert, of, profiles};
 use crate::{User, UserStatus};
 
 pub(crate) const USERS: &str = "_users";
@@ -146,7 +146,7 @@ pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<
     database.read(&select).await?.iter().map(|row| Ok(from_row(row)?.user)).collect()
 }
 
-/// Stores a user under the next number, which is its answer. A number is given once, even if its user is removed.
+/// Stores a user with an empty profile under the next number, which is its answer. A number is given once, even if its user is removed.
 ///
 /// Errors: [`Error::Unique`] where the name or the address is taken.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fresh) -> Result<i64> {
@@ -166,6 +166,7 @@ pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fres
         ("created_by", Value::from(transaction.context().user)),
     ];
     transaction.execute(&insert(ddl.table(USERS), row)?).await?;
+    profiles::add(transaction, ddl, user.id).await?;
     Ok(number)
 }
 
