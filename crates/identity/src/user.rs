@@ -3,7 +3,7 @@
 use kernel::{Group, Secret, time::Timestamp};
 use uuid::Uuid;
 
-use crate::tables::sessions::Listed;
+use crate::{accounts::Profile, tables::sessions::Listed};
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,7 @@ pub struct NewUser {
 
 /// A user as administrators see one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct UserRecord {
     /// The user.
     pub user: User,
@@ -86,26 +87,7 @@ pub struct UserRecord {
     /// When one of the sessions that are alive was last used, to half a minute.
     pub last_seen: Option<Timestamp>,
     /// The profile, where it was asked for.
-    pub profile: Option<Profile>,
-}
-
-/// What a user tells others.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// The telephone number.
-    pub phone: Option<String>,
-    /// The last name.
-    pub last: Option<String>,
-    /// Where a picture is.
-    pub avatar: Option<String>,
-    /// The name at GitHub.
-    pub github: Option<String>,
-    /// The name at Instagram.
-    pub instagram: Option<String>,
-    /// Some words about oneself.
-    pub bio: Option<String>,
-    /// `dark`, `light` or `auto`.
-    pub theme: Option<String>,
+    pub(crate) profile: Option<Profile>,
 }
 
 /// Where a user is logged in.

@@ -4,7 +4,10 @@ use identity::GroupChange;
 use insula_tests::{Backend, Client, World, on_all_databases};
 use serde_json::{Value as Json, json};
 
-use crate::admin::{PASSWORD, delete, make, pages, patch};
+use crate::{
+    admin::{PASSWORD, delete, make, pages, patch},
+    post::Post,
+};
 
 on_all_databases!(
     users_are_made_shown_changed_and_removed,
@@ -19,6 +22,7 @@ on_all_databases!(
     users_of_another_tenant_do_not_exist,
     a_key_reaches_no_further_than_its_scopes,
     pins_and_cards_are_given_and_taken,
+    who_is_invited_sets_a_password,
 );
 
 async fn users_are_made_shown_changed_and_removed(backend: Backend) {
@@ -424,8 +428,13 @@ async fn suspension_bites_at_once(backend: Backend) {
     assert_eq!(admin.post("/admin/users", &new).await.body["user"]["status"], "suspended");
     let body = json!({"method": "password", "username": "later", "password": PASSWORD});
     assert_eq!(world.at(&world.tenant).post("/auth/login", &body).await.status, 401);
-    // Another password of one's own leaves the session that set it.
-    assert_eq!(patch(&admin, "/admin/users/1", &json!({"password": "horse battery staple"})).await.status, 200);
+    // What one's own routes ask a proof for is refused here.
+    for (change, field) in
+        [(json!({"password": "horse battery staple"}), "password"), (json!({"second_factor": null}), "second_factor")]
+    {
+        let answer = patch(&admin, "/admin/users/1", &change).await;
+        assert_eq!((answer.refusal(), answer.field()), ((409, "conflict"), field), "{}", answer.text);
+    }
     assert_eq!(admin.get("/auth/status").await.status, 200);
     world.end().await;
 }
@@ -545,5 +554,29 @@ async fn pins_and_cards_are_given_and_taken(backend: Backend) {
     assert_eq!(nobody.post("/auth/login", &pin).await.status, 401);
     assert_eq!(nobody.post("/auth/login", &card).await.status, 401);
     assert_eq!(patch(&admin, "/admin/users/3", &json!({"login_string": "NFC-0123456789"})).await.status, 200);
+    world.end().await;
+}
+
+async fn who_is_invited_sets_a_password(backend: Backend) {
+    let (world, post) = Post::world(backend, |_| {}).await;
+    let admin = world.user("root", "administrators").await;
+    let nowhere = admin.post("/admin/users", &json!({"username": "jane", "invite": true})).await;
+    assert_eq!((nowhere.refusal(), nowhere.field()), ((400, "field_missing"), "email"));
+    let new = json!({"username": "jane", "email": "jane@example.com", "invite": true});
+    let made = admin.post("/admin/users", &new).await;
+    assert_eq!((made.status, &made.body["invited"]), (201, &json!(true)), "{}", made.text);
+    let nobody = world.at(&world.tenant);
+    let reset = async |token: &str| {
+        nobody.post("/auth/password/reset", &json!({"token": token, "password": PASSWORD})).await.status
+    };
+    let token = post.next("jane@example.com").await.token();
+    assert_eq!(reset(&token).await, 204);
+    nobody.log_in("jane", PASSWORD).await;
+    // A link that is on its way is good no more once the administrator has set another password.
+    nobody.post("/auth/password/forgot", &json!({"email": "jane@example.com"})).await;
+    let token = post.next("jane@example.com").await;
+    let token = if token.text.contains("?token=") { token } else { post.next("jane@example.com").await }.token();
+    assert_eq!(patch(&admin, "/admin/users/2", &json!({"password": "battery staple horse"})).await.status, 200);
+    assert_eq!(reset(&token).await, 410);
     world.end().await;
 }

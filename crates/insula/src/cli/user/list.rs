@@ -23,7 +23,7 @@ pub(in crate::cli) struct List {
     /// Only users with this text in name, user name or e-mail address
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// number, username, email, name or created_at; with - before it the other way round
+    /// number, username, email, name or `created_at`; with - before it the other way round
     #[arg(long, default_value = "number", allow_hyphen_values = true)]
     sort: String,
     #[command(flatten)]

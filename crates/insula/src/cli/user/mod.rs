@@ -122,6 +122,7 @@ impl From<Status> for UserStatus {
 
 /// A user as it is shown.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Shown {
     id: String,
     number: i64,
