@@ -10,10 +10,9 @@ use store::{
 
 use crate::{
     Actor, Identity,
-    admin::users::spare_an_administrator,
     tables::{
         groups::{self, GroupLookup, Values},
-        users,
+        removal,
     },
 };
 
@@ -213,7 +212,7 @@ impl Identity {
             let (ddl, row, owned) = (ddl.clone(), row.clone(), Arc::clone(&owned));
             Box::pin(async move {
                 let ((actor, free), lookup) = (&*owned, GroupLookup::Id(id));
-                users::take_turns(transaction, &ddl).await?;
+                removal::take_turns(transaction, &ddl).await?;
                 let before = groups::find_in(transaction, &ddl, &lookup).await?.ok_or_else(no_group)?;
                 actor.require_reach(&before, free)?;
                 groups::set(transaction, &ddl, id, row).await?;
@@ -221,8 +220,9 @@ impl Identity {
                 actor.require_reach(&after, free)?;
                 let rules = [before.basic_rules, before.advanced_rules].concat();
                 require_rules(actor, &rules, &after)?;
-                if before.power >= 100 && after.power < 100 {
-                    spare_an_administrator(transaction, &ddl, actor).await?;
+                if before.power >= 100 && after.power < 100 && !actor.is_operator() {
+                    let left = removal::take_turns(transaction, &ddl).await?;
+                    removal::require_administrator(transaction, &ddl, left).await?;
                 }
                 Ok(())
             })

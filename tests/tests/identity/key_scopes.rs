@@ -60,6 +60,21 @@ const ROUTES: &[(&str, &str, &str, &str, Opens)] = &[
     ("post", "/query", "", r#"{"action":"delete","table":"notes","where":{"id":1}}"#, Scopes(&["data.delete"])),
     ("get", "/permissions", "", "", Scopes(&["data.read"])),
     ("post", "/reload", "", "{}", Scopes(&["reload"])),
+    ("get", "/admin/users", "", "", Scopes(&["users.read"])),
+    ("post", "/admin/users", "", r#"{"username":"-"}"#, Scopes(&["users.manage"])),
+    ("get", "/admin/users/{id}", "999", "", Scopes(&["users.read"])),
+    ("patch", "/admin/users/{id}", "999", "{}", Scopes(&["users.manage"])),
+    ("delete", "/admin/users/{id}", "999", "", Scopes(&["users.manage"])),
+    ("get", "/admin/groups", "", "", Scopes(&["groups.read"])),
+    ("post", "/admin/groups", "", r#"{"name":"-","power":1}"#, Scopes(&["groups.manage"])),
+    ("get", "/admin/groups/{id}", "nobodies", "", Scopes(&["groups.read"])),
+    ("patch", "/admin/groups/{id}", "nobodies", "{}", Scopes(&["groups.manage"])),
+    ("delete", "/admin/groups/{id}", "nobodies", "", Scopes(&["groups.manage"])),
+    ("get", "/admin/tenants", "", "", Scopes(&["tenants.manage"])),
+    ("post", "/admin/tenants", "", r#"{"name":"-"}"#, Scopes(&["tenants.manage"])),
+    ("get", "/admin/tenants/{name}", "nobody", "", Scopes(&["tenants.manage"])),
+    ("patch", "/admin/tenants/{name}", "nobody", "{}", Scopes(&["tenants.manage"])),
+    ("delete", "/admin/tenants/{name}", "nobody", "", Scopes(&["tenants.manage"])),
 ];
 
 async fn each_scope_opens_only_its_routes(backend: Backend) {
