@@ -3,8 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod anonymous;
+mod exchange;
+mod journey;
 mod key_scopes;
 mod keys;
+mod link_nodes;
+mod link_refusals;
+mod links;
 mod logging_in;
 mod refresh;
 mod rooms;
