@@ -45,6 +45,8 @@ pub struct ReceivedLetter {
     pub html: Option<String>,
     /// All of it as it came.
     pub raw: String,
+    /// Alike for letters that came by the same connection.
+    pub connection: u64,
 }
 
 impl SmtpServer {
@@ -110,8 +112,8 @@ impl SmtpServer {
         self.folder.path().join("ca.pem")
     }
 
-    /// From now on letters are answered this, such as `450 later`, or after half a minute where it is `slow`; nothing
-    /// makes it take letters again.
+    /// From now on letters are answered this, such as `450 later`, or after half a minute where it is `slow`; with
+    /// `None` they are taken again.
     ///
     /// # Panics
     /// Where the temporary folder cannot be written to.
@@ -154,7 +156,8 @@ impl ReceivedLetter {
         let text = |name: &str| letter[name].as_str().map(str::to_owned);
         let [from, to, subject, body, raw] =
             ["from", "to", "subject", "text", "raw"].map(|name| text(name).unwrap_or_default());
-        Self { from, to, subject, text: body, html: text("html"), raw }
+        let connection = letter["connection"].as_u64().unwrap();
+        Self { from, to, subject, text: body, html: text("html"), raw, connection }
     }
 }
 

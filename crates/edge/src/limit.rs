@@ -1,4 +1,4 @@
-//! Limits on requests from one address: the generic cell rate algorithm, over a second and over a minute at once.
+//! Limits on requests from one address or with one API key: the generic cell rate algorithm, over a second and over a minute at once.
 //!
 //! Own code because both buckets must be looked at before either is used up, which no library at hand offers.
 
@@ -16,14 +16,16 @@ const SHARDS: usize = 64;
 const MAX_KEYS: usize = 100_000;
 const SWEEP_EVERY: u64 = Duration::from_secs(10).as_nanos() as u64;
 
-/// Who is counted: an IPv4 address or an IPv6 network of 64 bits.
+/// Who is counted: an IPv4 address, an IPv6 network of 64 bits or an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Key {
+enum Counted {
     V4(u32),
     V6(u64),
+    /// An API key.
+    Key(u64),
 }
 
-impl From<IpAddr> for Key {
+impl From<IpAddr> for Counted {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
@@ -69,7 +71,7 @@ impl Buckets {
 
 #[derive(Debug, Default)]
 struct Shard {
-    buckets: HashMap<Key, Buckets>,
+    buckets: HashMap<Counted, Buckets>,
     swept: u64,
 }
 
@@ -88,7 +90,7 @@ impl Shard {
     }
 }
 
-/// Limits requests by address, in bounded memory.
+/// Limits requests by whom they come from, in bounded memory.
 #[derive(Debug)]
 pub struct Limiter {
     second: Rate,
@@ -111,7 +113,15 @@ impl Limiter {
     /// Counts a request at `now`, a time since any fixed moment. An error is the number of whole seconds to wait, at
     /// least 1; a refused request is not counted.
     pub fn check(&self, client: IpAddr, now: Duration) -> Result<(), u64> {
-        let key = Key::from(client);
+        self.count(client.into(), now)
+    }
+
+    /// The same for the API key with a number.
+    pub fn check_key(&self, key: u64, now: Duration) -> Result<(), u64> {
+        self.count(Counted::Key(key), now)
+    }
+
+    fn count(&self, key: Counted, now: Duration) -> Result<(), u64> {
         let now = now.as_nanos() as u64;
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
         let mut shard = shard.lock();

@@ -1,11 +1,15 @@
 //! Identity's part of the configuration.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::Network;
+use crate::keys::RateClass;
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,10 @@ pub struct IdentityConfig {
     /// Age at which users are removed who have no credential and no session left, so that nobody can come back to them.
     /// Rows that they own stay. They are kept where this is absent.
     pub anonymous_lifetime: Option<Span>,
+    /// Whether API keys may be made that never end.
+    pub allow_unending_keys: bool,
+    /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
+    pub key_rate_classes: BTreeMap<String, RateClass>,
 }
 
 /// How passwords are hashed.
@@ -118,6 +126,9 @@ impl IdentityConfig {
             let mistake = "keys that live for less than a minute are made faster than others learn of them";
             return Err(("signing_key_lifetime".to_owned(), mistake.to_owned()));
         }
+        if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
+            return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
+        }
         Ok(())
     }
 }
@@ -160,6 +171,8 @@ impl Default for IdentityConfig {
             hash_wait: Span::seconds(10),
             anonymous: Registration::Open,
             anonymous_lifetime: None,
+            allow_unending_keys: false,
+            key_rate_classes: BTreeMap::new(),
         }
     }
 }

@@ -8,8 +8,8 @@ const MAX_EMAIL: usize = 254;
 const MAX_LOCAL_PART: usize = 64;
 const MAX_NAME: usize = 200;
 
-/// Passwords of at least 8 characters from public lists of the commonest 10,000, among them that of the `SecLists`
-/// (shorter ones are refused anyway): in lower case, one a line, sorted by bytes.
+/// The commonest 10,000 passwords of at least 8 characters (shorter ones are refused anyway), from public lists: those of
+/// the `SecLists` and of `zxcvbn` (MIT). In lower case, one a line, sorted by bytes.
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Whether a line of a sorted text is this one.

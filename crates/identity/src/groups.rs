@@ -61,6 +61,8 @@ impl Identity {
         let gone = || Error::new(Reason::NotFound, format!("There is no group {name:?}"));
         let group = groups::find(&open.system, &name).await?.ok_or_else(gone)?;
         self.sessions.doubt(|principal| principal.group.id == group.id);
+        // A key also depends on the group of its maker.
+        self.keys.doubt(|_, _| true);
         Ok(group)
     }
 

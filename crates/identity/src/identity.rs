@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
+    keys::Keys,
     password::Hasher,
     second_factor::Tries,
     sessions::Sessions,
@@ -53,6 +54,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
     pub(crate) tries: Tries,
     pub(crate) anonymous: anonymous::Touched,
@@ -71,6 +73,7 @@ impl Identity {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
             sessions: Sessions::new(Arc::clone(&tenants), Arc::clone(&config), Arc::clone(&settings)),
+            keys: Keys::new(),
             backoff: Backoff::new(),
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
@@ -83,9 +86,10 @@ impl Identity {
         })
     }
 
-    /// Writes down when sessions were last used; to be called once more before the program ends.
+    /// Writes down when sessions and keys were last used; to be called once more before the program ends.
     pub async fn flush(&self) {
         self.sessions.flush().await;
+        self.keys.uses.flush(&self.tenants).await;
     }
 
     /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
@@ -96,7 +100,7 @@ impl Identity {
             let mut swept = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(interval).await;
-                identity.sessions.flush().await;
+                identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     identity.sweep_anonymous().await;
@@ -107,6 +111,9 @@ impl Identity {
     }
 
     async fn find_out(&self, presented: Presented<'_>) -> Result<Authenticated> {
+        if let Some(outcome) = self.enter_by_key(&presented).await {
+            return outcome;
+        }
         let Presented { host, token, .. } = presented;
         let hash = tokens::hash(token);
         let now = kernel::time::now();

@@ -44,6 +44,10 @@ mod whereabouts;
 pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
 pub use groups::GroupChange;
 pub use identity::{Bootstrap, Identity};
+pub use keys::{
+    Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
+    RateClass,
+};
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{MIGRATIONS, SEALED};

@@ -28,7 +28,7 @@ use crate::{
 
 /// How long this process believes what it read of a session: what ends elsewhere is to be known here within five seconds,
 /// the reading included.
-const BELIEVED: Duration = Duration::from_secs(3);
+pub(crate) const BELIEVED: Duration = Duration::from_secs(3);
 /// How long after a renewal the tokens before it are good: for two tabs at once.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 50_000;
@@ -264,7 +264,7 @@ impl Sessions {
     }
 
     /// One value for all members of a group as long as it does not change.
-    fn same_group(&self, tenant: TenantId, group: Group) -> Arc<Group> {
+    pub(crate) fn same_group(&self, tenant: TenantId, group: Group) -> Arc<Group> {
         if let Some(known) = self.groups.get(&(tenant, group.id)).filter(|known| **known == group) {
             return known;
         }

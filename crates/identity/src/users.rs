@@ -48,6 +48,7 @@ impl Identity {
         let group = find_group(open, group).await?;
         self.change(open, user, vec![("group_id", Value::from(group.id))], false).await?;
         self.sessions.doubt(|principal| principal.id == user);
+        self.keys.doubt_of(user);
         Ok(())
     }
 
@@ -74,6 +75,7 @@ impl Identity {
     ) -> Result<()> {
         let ended = users::change(&open.system, user, values, end_sessions).await?.ok_or_else(no_user)?;
         self.sessions.end(&ended);
+        self.keys.doubt_of(user);
         Ok(())
     }
 

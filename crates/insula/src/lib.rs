@@ -10,6 +10,7 @@ mod export_tenant;
 mod failure;
 mod features;
 mod installation;
+mod key_import;
 mod log;
 mod master_key;
 mod password;

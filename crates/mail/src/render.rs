@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use crate::TemplateError;
@@ -17,20 +17,12 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(16);
-    environment.set_auto_escape_callback(
-        |name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-        },
-    );
+    // Otherwise errors carry the words, and so tokens.
+    environment.set_debug(false);
     environment
 }
 
-/// Whether a template follows the language.
-pub(crate) fn check(file: &str, source: &str) -> Result<(), TemplateError> {
-    environment().template_from_named_str(file, source).map(drop).map_err(|error| broken(file, &error))
-}
-
-/// A template with its words filled in.
+/// A template with its words filled in. Where the file's name ends in `.html`, they are escaped.
 pub(crate) fn fill(file: &str, source: &str, words: &impl Serialize) -> Result<String, TemplateError> {
     let environment = environment();
     let template = environment.template_from_named_str(file, source).map_err(|error| broken(file, &error))?;
@@ -40,6 +32,9 @@ pub(crate) fn fill(file: &str, source: &str, words: &impl Serialize) -> Result<S
 }
 
 fn broken(file: &str, error: &minijinja::Error) -> TemplateError {
+    if error.kind() == ErrorKind::WriteFailure {
+        return TemplateError::TooLong(file.to_owned());
+    }
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     TemplateError::Broken { file: file.to_owned(), line: error.line().unwrap_or(1), what }
 }
@@ -50,7 +45,7 @@ struct Bounded(Vec<u8>);
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MOST_BYTES {
-            return Err(io::Error::other("the letter is larger than 256KB"));
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -1,16 +1,33 @@
 //! Which letters there are, and where their words come from.
 
 use std::{
-    io,
+    collections::BTreeMap,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
+use tokio::{fs::File, io::AsyncReadExt};
 
 use crate::{Address, Letter, render};
 
 /// Bytes of the largest template file.
 const MOST_BYTES: u64 = 64 << 10;
+/// All that templates may use.
+const WORDS: [&str; 12] = [
+    "site",
+    "domain",
+    "username",
+    "name",
+    "address",
+    "token",
+    "link",
+    "expires_in",
+    "inviter",
+    "change",
+    "when",
+    "client",
+];
 
 macro_rules! templates {
     ($($variant:ident $name:literal $meaning:literal,)*) => {
@@ -52,8 +69,8 @@ templates! {
     SecondFactorChanged "second_factor_changed" "The second factor was changed.",
 }
 
-/// A letter's words, filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A letter's words, filled in. `Debug` shows the subject alone, since letters carry tokens.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// One line.
     pub subject: String,
@@ -72,6 +89,9 @@ pub enum TemplateError {
     /// A tenant's file is larger than 64 KiB.
     #[error("{0} is larger than 64KB")]
     TooLarge(PathBuf),
+    /// What a file makes is longer than 256 KiB.
+    #[error("{0} makes more than 256KB")]
+    TooLong(String),
     /// A file does not follow the language, asks for what is not there, or makes too much. Tells file and line.
     #[error("{file}, line {line}: {what}")]
     Broken {
@@ -132,6 +152,12 @@ impl Template {
     }
 }
 
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
 impl Rendered {
     /// The letter to an address.
     pub fn to(self, to: Address) -> Letter {
@@ -140,12 +166,16 @@ impl Rendered {
     }
 }
 
-/// Checks the templates in a tenant's folder as far as that is possible without sending a letter.
+/// Checks the templates in a tenant's folder by filling them with examples of all words.
 pub async fn check(folder: &Path) -> Vec<TemplateError> {
+    let examples = BTreeMap::from(WORDS.map(|word| (word, word)));
     let mut mistakes = Vec::new();
     for template in Template::ALL {
         match template.parts(Some(folder)).await {
-            Ok(parts) => mistakes.extend(parts.iter().filter_map(|part| render::check(&part.file, &part.source).err())),
+            Ok(parts) => {
+                mistakes
+                    .extend(parts.iter().filter_map(|part| render::fill(&part.file, &part.source, &examples).err()));
+            }
             Err(mistake) => mistakes.push(mistake),
         }
     }
@@ -157,10 +187,15 @@ async fn read(file: &Path) -> Result<Option<String>, TemplateError> {
     match tokio::fs::metadata(file).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
+        // Whoever opens a pipe waits for its writer.
+        Ok(metadata) if !metadata.is_file() => return Err(unreadable(io::Error::other("not a file"))),
         Ok(metadata) if metadata.len() > MOST_BYTES => return Err(TemplateError::TooLarge(file.to_owned())),
         Ok(_) => {}
     }
-    tokio::fs::read_to_string(file).await.map(Some).map_err(unreadable)
+    let mut text = String::new();
+    let opened = File::open(file).await.map_err(unreadable)?;
+    opened.take(MOST_BYTES).read_to_string(&mut text).await.map_err(unreadable)?;
+    Ok(Some(text))
 }
 
 #[cfg(test)]
@@ -234,14 +269,27 @@ mod tests {
                 "{text}: {mistake}"
             );
         }
-        fs::write(&file, "{% if %}").unwrap();
-        assert_eq!(check(folder.path()).await.len(), 1);
+        for text in ["{% if %}", "{{ nmae }}"] {
+            fs::write(&file, text).unwrap();
+            let [mistake] = &check(folder.path()).await[..] else { panic!("{text}") };
+            assert!(mistake.to_string().starts_with("verify_email.txt, line 1: "), "{mistake}");
+        }
         fs::write(&file, vec![b'x'; 65 << 10]).unwrap();
         assert!(matches!(render().await.unwrap_err(), TemplateError::TooLarge(_)));
         fs::write(&file, "{% for i in range(3000) %}{{ 'x' * 1000 }}{% endfor %}").unwrap();
-        assert!(render().await.is_err(), "a letter of 3 MB");
+        assert!(matches!(render().await.unwrap_err(), TemplateError::TooLong(file) if file == "verify_email.txt"));
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert!(matches!(render().await.unwrap_err(), TemplateError::Unreadable(..)));
+    }
+
+    #[tokio::test]
+    async fn nothing_shows_a_token_but_the_letter() {
+        let letter = Template::ResetPassword.render(None, &words()).await.unwrap();
+        assert!(letter.text.contains("t0ken") && !format!("{letter:?}").contains("t0ken"));
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("reset_password.txt"), "{{ token }} {{ nmae }}").unwrap();
+        let mistake = Template::ResetPassword.render(Some(folder.path()), &words()).await.unwrap_err();
+        assert!(!format!("{mistake:?} {mistake}").contains("t0ken"), "{mistake}");
     }
 }

@@ -35,7 +35,7 @@ fn mailer(config: &MailConfig) -> Mailer {
 async fn letters_arrive_as_they_were_written() {
     for server in [SmtpServer::start().await, SmtpServer::starttls().await, SmtpServer::smtps().await] {
         let mailer = mailer(&config(&server));
-        // The second takes the connection of the first.
+        let mut connections = Vec::new();
         for to in ["zoe@example.com", "uma@example.com"] {
             assert_eq!(mailer.send(letter(to)).await.unwrap(), Delivered::Relayed);
             let came = server.next_letter_to(to, SOON).await;
@@ -43,7 +43,9 @@ async fn letters_arrive_as_they_were_written() {
             assert_eq!(came.text.replace("\r\n", "\n").trim_end(), "One.\n.\nTwö.");
             assert_eq!(came.html.unwrap().trim_end(), "<p>Öne</p>");
             assert!(came.raw.contains("Auto-Submitted: auto-generated") && came.raw.contains("Message-ID: <"));
+            connections.push(came.connection);
         }
+        assert_eq!(connections[0], connections[1], "the second letter takes the connection of the first");
         assert!(server.letters().await.is_empty());
     }
 }

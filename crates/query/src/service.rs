@@ -94,7 +94,9 @@ impl Service {
         open.data.refresh_schema().await?;
         let rules = self.rules.reload(&caller.tenant, &open.data.schema()).await?;
         // Whatever could fail is behind us.
-        commits.into_iter().for_each(|commit| commit());
+        for commit in commits {
+            commit();
+        }
         Ok(rules)
     }
 

@@ -1,8 +1,10 @@
-//! Who is asking and how they come in, as callers see it, told on SQLite, PostgreSQL and MariaDB.
+//! Who is asking, how they come in and with what right, told on SQLite, PostgreSQL and MariaDB.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod anonymous;
+mod key_scopes;
+mod keys;
 mod logging_in;
 mod refresh;
 mod rooms;

@@ -5,6 +5,7 @@ use store::{Ddl, Migration};
 
 use super::{
     groups::GROUPS,
+    imported_secrets::IMPORTED_SECRETS,
     keys::KEYS,
     sessions::SESSIONS,
     users::{COUNTERS, USERS},
@@ -22,6 +23,7 @@ pub const SEALED: &[(&str, &str)] = &[
     ("_link_attempts", "nonce"),
     ("_linked_accounts", "access_token"),
     ("_linked_accounts", "refresh_token"),
+    (IMPORTED_SECRETS, "value"),
 ];
 
 const FIRST: Migration = Migration {
@@ -57,6 +59,7 @@ const WHOLE: Migration = Migration {
             link_attempts(ddl),
             api_keys(ddl),
             webhook_tokens(ddl),
+            imported_secrets(ddl),
         ];
         statements.extend(tables.into_iter().map(|mut table| ddl.sql(table.if_not_exists())));
         statements
@@ -314,7 +317,7 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
             ddl.text("mac", 64).not_null().take(),
             // Who made it; whom a personal key acts as.
             ddl.uuid("user_id").not_null().take(),
-            // The group that a server key acts as.
+            // The group that a server key or a publishable key acts as.
             ddl.bigint("group_id"),
             ddl.json("scopes").not_null().take(),
             ddl.json("addresses").not_null().take(),
@@ -326,12 +329,14 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
             ddl.timestamp("revoked_at"),
             ddl.text("rotated_from", 64),
             ddl.timestamp("rotated_at"),
-            // Where an imported key came from, so that importing again changes nothing.
+            // Where an imported key came from.
             ddl.text("imported_from", 255),
         ],
     );
     table.index(&mut key("_api_keys_user", ["user_id", "id"]));
-    table.index(&mut key("_api_keys_import", ["imported_from"]));
+    table.index(&mut key("_api_keys_import", ["imported_from", "id"]));
+    // Imported keys do not tell their ids, and importing again changes nothing.
+    table.index(&mut key("_api_keys_mac", ["mac"]));
     table.foreign_key(&mut of_user(ddl, "_api_keys"));
     table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::NoAction));
     table
@@ -355,6 +360,24 @@ fn webhook_tokens(ddl: &Ddl) -> TableCreateStatement {
     table.index(&mut key("_webhook_tokens_user", ["user_id", "id"]));
     table.index(&mut key("_webhook_tokens_key", ["kid", "id"]));
     table.foreign_key(&mut of_user(ddl, WEBHOOK_TOKENS));
+    table
+}
+
+/// Secrets of outside services that lay in the clear among keys of another back end.
+fn imported_secrets(ddl: &Ddl) -> TableCreateStatement {
+    let mut table = ddl.create(
+        IMPORTED_SECRETS,
+        [
+            ddl.uuid("id").not_null().primary_key().take(),
+            ddl.text("provider", 32).not_null().take(),
+            ddl.text("imported_from", 255).not_null().take(),
+            // The keyed hash of the secret, so that importing again changes nothing.
+            ddl.text("mac", 64).not_null().unique_key().take(),
+            ddl.long_text("value").not_null().take(),
+            ddl.timestamp("created_at"),
+        ],
+    );
+    table.index(&mut key("_imported_secrets_import", ["imported_from", "id"]));
     table
 }
 

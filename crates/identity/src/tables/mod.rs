@@ -1,7 +1,9 @@
 //! What is stored: identity's tables and every statement on them.
 
 pub(crate) mod anonymous;
+pub(crate) mod api_keys;
 pub(crate) mod groups;
+pub(crate) mod imported_secrets;
 pub(crate) mod keys;
 mod migrations;
 pub(crate) mod second_factors;

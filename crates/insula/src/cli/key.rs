@@ -1,4 +1,4 @@
-//! `insula key …`.
+//! `insula key …`: API keys, and the key of the installation.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,23 @@ use kernel::seal::SealingKey;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::Output;
+use super::{
+    Output,
+    api_key::ApiKey,
+    key_import::{KeyImportArgs, Secret},
+};
 use crate::{Installation, failure::Result, master_key, transfer::Progress};
 
-/// Change keys.
+/// Make, list, rotate and revoke API keys, and change the key of the installation.
 #[derive(Subcommand)]
 pub(super) enum Key {
+    #[command(flatten)]
+    Api(ApiKey),
+    /// Move the API keys of another back end in
+    Import(KeyImportArgs),
+    /// List, show and remove secrets of outside services that were imported among old keys
+    #[command(subcommand)]
+    Secret(Secret),
     /// Seal the tenants' keys under another key of the installation, while servers run
     #[command(after_help = "Examples:\n  insula key rotate-master\n  \
         insula key rotate-master --to-file /etc/insula/master.key.new")]
@@ -35,6 +46,9 @@ pub(super) struct RotateMaster {
 impl Key {
     pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         match self {
+            Self::Api(command) => command.run(installation, output).await,
+            Self::Import(command) => command.run(installation, output).await,
+            Self::Secret(command) => command.run(installation, output).await,
             Self::RotateMaster(command) => command.run(installation, output).await,
         }
     }

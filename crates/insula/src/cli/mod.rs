@@ -1,11 +1,13 @@
 //! The command line.
 
+mod api_key;
 mod config;
 mod export;
 mod group;
 mod import;
 mod init;
 mod key;
+mod key_import;
 mod migrate;
 mod openapi;
 mod output;
@@ -83,7 +85,7 @@ enum Command {
     /// List, change and remove the groups of a tenant: their power, rules and limits
     #[command(subcommand)]
     Group(group::Group),
-    /// Change keys
+    /// Make, list, rotate, revoke and import API keys, and change the key of the installation
     #[command(subcommand)]
     Key(key::Key),
     /// Apply the SQL files of a tenant's `migrations` folder

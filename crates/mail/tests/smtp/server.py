@@ -2,7 +2,7 @@
 
 Arguments: plain, starttls or smtps; the folder for its certificate (ca.pem) and for the file `refuse`, whose text, such
 as `450 later` or `slow`, is what letters are answered as long as it is there. With starttls and smtps the user `shop`
-logs in with the password `open sesame`. It ends with its standard input.
+logs in with the password `open sesame`; smtps offers AUTH LOGIN alone. It ends with its standard input.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ class Takes:
             "subject": str(message["subject"]),
             "text": part(message, "plain"),
             "html": part(message, "html"),
+            "connection": session.peer[1],
             "raw": envelope.content.decode("utf-8", "replace"),
         }
         print(json.dumps(letter), flush=True)
@@ -66,7 +67,7 @@ async def serve():
     if mode == "starttls":
         options |= {"tls_context": certificate(), "require_starttls": True}
     elif mode == "smtps":
-        options |= {"auth_require_tls": False}
+        options |= {"auth_require_tls": False, "auth_exclude_mechanism": ["PLAIN"]}
         wrapped = certificate()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(Takes(), **options), "127.0.0.1", 0, ssl=wrapped)

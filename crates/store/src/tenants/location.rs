@@ -65,7 +65,7 @@ impl Location {
     }
 
     /// A database that is there already: `postgres://…/db?schema=public`, `mysql://…/db`, `sqlite:///path/file.db`.
-    fn existing(url: &str) -> Result<Self> {
+    pub(crate) fn existing(url: &str) -> Result<Self> {
         let mut parsed = parse(url)?;
         match parsed.scheme() {
             "sqlite" => Ok(Self::Sqlite { file: PathBuf::from(parsed.path()), create: false }),

@@ -301,6 +301,13 @@ impl Tenants {
         self.control.database()
     }
 
+    /// A database that belongs to no tenant, by its URL; nothing is made in it.
+    ///
+    /// Errors: 400 `field_invalid`; 503.
+    pub async fn outside(&self, url: &str) -> kernel::Result<Database> {
+        Ok(Location::existing(url)?.open(&self.servers, self.config.sqlite).await?)
+    }
+
     /// How many tenants are open.
     pub fn open_count(&self) -> u64 {
         self.open.entry_count()

@@ -1,0 +1,134 @@
+//! Every route with every scope alone: each scope opens its routes and no others.
+//!
+//! A route of the OpenAPI document that is not in the table fails the test: whoever adds one says here what opens it.
+
+use std::collections::HashMap;
+
+use insula_tests::{Answer, Backend, Client, World, on_all_databases};
+use kernel::ability;
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+
+on_all_databases!(each_scope_opens_only_its_routes);
+
+/// What opens a route to an API key.
+#[derive(Debug, Clone, Copy)]
+enum Opens {
+    /// Nothing: it answers without a credential.
+    Everybody,
+    /// Every key there is.
+    AnyKey,
+    /// No key: it is for people who have logged in.
+    Session,
+    /// A key with one of these scopes.
+    Scopes(&'static [&'static str]),
+}
+
+use Opens::{AnyKey, Everybody, Scopes, Session};
+
+/// Method and path as in the document, what the path's parameters become, the body, and what opens it.
+const ROUTES: &[(&str, &str, &str, &str, Opens)] = &[
+    ("get", "/", "", "", Everybody),
+    ("get", "/health", "", "", Everybody),
+    ("get", "/docs", "", "", Everybody),
+    ("post", "/api/insula/init", "", r#"{"domain":"example.com"}"#, Everybody),
+    ("post", "/api/walnut@daplie.com/init", "", r#"{"domain":"example.com"}"#, Everybody),
+    ("post", "/auth/login", "", r#"{"method":"password","username":"ada","password":"x"}"#, Everybody),
+    ("post", "/auth/register", "", r#"{"username":"x"}"#, Everybody),
+    ("post", "/auth/refresh", "", r#"{"refresh_token":"x"}"#, Everybody),
+    ("get", "/auth/status", "", "", Session),
+    ("post", "/auth/logout", "", "{}", Session),
+    ("post", "/auth/clear-sessions", "", r#"{"user_id":7}"#, Session),
+    ("get", "/auth/keys", "", "", Scopes(&["keys.manage"])),
+    ("get", "/auth/keys", "?all=true", "", Scopes(&["keys.admin"])),
+    ("post", "/auth/keys", "", r#"{"kind":"pat","name":"k","scopes":["keys.manage"]}"#, Scopes(&["keys.manage"])),
+    ("get", "/auth/keys/self", "", "", AnyKey),
+    ("get", "/auth/keys/{id}", "nothing", "", Scopes(&["keys.manage", "keys.admin"])),
+    ("patch", "/auth/keys/{id}", "nothing", "{}", Scopes(&["keys.manage"])),
+    ("delete", "/auth/keys/{id}", "nothing", "", Scopes(&["keys.manage", "keys.admin"])),
+    ("post", "/auth/keys/{id}/rotate", "nothing", "{}", Scopes(&["keys.manage"])),
+    ("post", "/query", "", r#"{"action":"select","table":"notes"}"#, Scopes(&["data.read"])),
+    ("post", "/query", "", r#"{"action":"count","table":"notes"}"#, Scopes(&["data.read"])),
+    ("post", "/query", "", r#"{"action":"insert","table":"notes","data":{"text":"n"}}"#, Scopes(&["data.insert"])),
+    (
+        "post",
+        "/query",
+        "",
+        r#"{"action":"update","table":"notes","data":{"text":"n"},"where":{"id":1}}"#,
+        Scopes(&["data.update"]),
+    ),
+    ("post", "/query", "", r#"{"action":"delete","table":"notes","where":{"id":1}}"#, Scopes(&["data.delete"])),
+    ("get", "/permissions", "", "", Scopes(&["data.read"])),
+    ("post", "/reload", "", "{}", Scopes(&["reload"])),
+];
+
+async fn each_scope_opens_only_its_routes(backend: Backend) {
+    let world = World::new(backend).await;
+    world.tables("CREATE TABLE notes (id SERIAL, text VARCHAR(40))").await;
+    let ada = world.user("ada", "administrators").await;
+    let mut keys = HashMap::new();
+    for ability in ability::ALL {
+        let body = json!({"kind": "pat", "name": ability.name, "scopes": [ability.name]});
+        let made = ada.post("/auth/keys", &body).await;
+        keys.insert(ability.name, ada.with_token(made.body["secret"].as_str().unwrap()));
+    }
+    let document = ada.get("/openapi.json").await.body;
+    let mut unknown = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let rows: Vec<_> = ROUTES.iter().filter(|row| row.0 == method && row.1 == path).collect();
+            if rows.is_empty() {
+                unknown.push(format!("{method} {path}"));
+            }
+            let open = operation["security"].as_array().is_some_and(|all| all.iter().any(|one| one == &json!({})));
+            for row in rows {
+                assert_eq!(matches!(row.4, Everybody), open, "{method} {path}: the document says otherwise");
+                check(row, &keys).await;
+            }
+        }
+    }
+    assert_eq!(unknown, Vec::<String>::new(), "say in ROUTES what opens these routes to an API key");
+    world.end().await;
+}
+
+async fn check(row: &(&str, &str, &str, &str, Opens), keys: &HashMap<&'static str, Client>) {
+    let (method, path, filled, body, opens) = *row;
+    let path = match path.split_once('{') {
+        Some((before, after)) => format!("{before}{filled}{}", after.split_once('}').unwrap().1),
+        None => format!("{path}{filled}"),
+    };
+    for (scope, client) in keys {
+        let what = format!("{method} {path} {body} with {scope}");
+        let answer = ask(client, method, &path, body).await;
+        assert!(answer.status < 500, "{what}: {}", answer.text);
+        let refused = answer.refusal();
+        match opens {
+            Everybody => assert!(!matches!(refused.1, "scope_missing" | "session_required"), "{what}: {}", answer.text),
+            Session => assert_eq!(refused, (403, "session_required"), "{what}"),
+            Scopes(scopes) if !scopes.contains(scope) => {
+                assert_eq!(refused, (403, "scope_missing"), "{what}: {}", answer.text);
+                let named = |scope: &&str| answer.body["error"].as_str().unwrap().contains(*scope);
+                assert!(scopes.iter().any(named), "{what}: the scope is not named: {}", answer.text);
+            }
+            AnyKey | Scopes(_) => {
+                assert!(answer.status != 401 && answer.status != 403, "{what}: {}", answer.text);
+            }
+        }
+    }
+}
+
+async fn ask(client: &Client, method: &str, path: &str, body: &str) -> Answer {
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+    let body = (!body.is_empty()).then(|| body.as_bytes().to_vec());
+    client.send(method, path, &[("content-type", "application/json")], body).await
+}
+
+/// The table has no row for a route that is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_table_has_no_row_too_many() {
+    let world = World::new(Backend::Sqlite).await;
+    let document = world.anonymous().get("/openapi.json").await.body;
+    let gone: Vec<_> = ROUTES.iter().filter(|row| document["paths"][row.1][row.0] == Json::Null).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+    world.end().await;
+}
