@@ -27,10 +27,15 @@ pub struct Answer {
     pub text: String,
 }
 
+/// What callers speak HTTP with: they show where they are sent, and go nowhere by themselves.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
 impl Client {
     /// A caller without a credential at an address such as `http://127.0.0.1:5777`.
     pub fn of(url: impl Into<String>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = http();
         Self { http, url: url.into(), host: None, token: None }
     }
 

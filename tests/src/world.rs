@@ -47,7 +47,7 @@ impl World {
         change(&mut config);
         let server = Server::start(Options { config, ..Options::default() }).await.unwrap();
         let tenant = new_tenant(&server).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = crate::client::http();
         Self { server, tenant, backend, data, http }
     }
 

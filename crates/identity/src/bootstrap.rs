@@ -9,7 +9,7 @@ use store::NewTenant;
 use crate::{Identity, NewUser};
 
 /// The group of an installation's first user.
-const ADMINISTRATORS: &str = "administrators";
+pub(crate) const ADMINISTRATORS: &str = "administrators";
 /// Host names by which a new installation may be initialised, matched as text, never resolved.
 const HOSTS: [&str; 2] = ["api.localhost", "api.localhost.daplie.me"];
 

@@ -3,16 +3,22 @@
 use std::{
     collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
+    path::Path,
 };
 
 use kernel::{ByteSize, Span};
+use mail::{MailConfig, Mailer};
+use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use crate::Network;
-use crate::keys::RateClass;
+use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass, links};
+
+/// Time that the delivery of a letter may take: whoever carries one has it for a minute.
+const LONGEST_MAIL: Span = Span::seconds(30);
 
 /// Who may come in, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
     /// Whether strangers may register: `open` or `closed`.
@@ -56,6 +62,20 @@ pub struct IdentityConfig {
     pub hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait to be hashed before requests are refused with 503.
     pub hash_queue: usize,
+    /// Whether users must confirm their e-mail address before they can log in: `off` or `on`.
+    pub confirm_email: ConfirmEmail,
+    /// Time for which the link in a letter is good that lets one set another password.
+    pub reset_lifetime: Span,
+    /// Time for which the link in a letter is good that confirms an address.
+    pub verify_lifetime: Span,
+    /// Time for which the link in an invitation is good.
+    pub invitation_lifetime: Span,
+    /// The pages that links in letters lead to.
+    pub pages: PagesConfig,
+    /// How letters leave.
+    pub mail: MailConfig,
+    /// Captchas that strangers must solve; none where it is absent.
+    pub captcha: Option<CaptchaConfig>,
     /// Time that a password may wait to be hashed; requests that would wait longer are refused with 503 at once.
     pub hash_wait: Span,
     /// Whether strangers may become users without a credential: `open` or `closed`.
@@ -67,6 +87,28 @@ pub struct IdentityConfig {
     pub allow_unending_keys: bool,
     /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
     pub key_rate_classes: BTreeMap<String, RateClass>,
+    /// Whether strangers who come with an outside account become users; `registration` must be open, too.
+    pub link_registration: bool,
+    /// Whether an outside account is linked without asking to the user who has its e-mail address, if both the provider
+    /// and the user have proved it. Whoever rules the mailbox then rules the account.
+    pub link_by_verified_email: bool,
+    /// Pages that browsers may be sent back to from a provider, each with the pages below its path. Where there are
+    /// none: those of the tenant's domain and of its CORS origins.
+    pub link_return_urls: Vec<Url>,
+    /// Providers of outside accounts, each in a table of its name. A name stands for one issuer for ever, because linked
+    /// accounts are known by it.
+    pub providers: BTreeMap<String, ProviderConfig>,
+}
+
+/// Whether users must confirm their e-mail address before they can log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfirmEmail {
+    /// They need not.
+    #[default]
+    Off,
+    /// Whoever has an address must.
+    On,
 }
 
 /// How passwords are hashed.
@@ -108,7 +150,7 @@ impl TokenAlgorithm {
 
 impl IdentityConfig {
     /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
-    pub fn check(&self, _folder: Option<&std::path::Path>) -> Result<(), (String, String)> {
+    pub fn check(&self, _folder: Option<&Path>) -> Result<(), (String, String)> {
         let lists = [
             ("whitelisted_pin_ips", &self.whitelisted_pin_ips),
             ("whitelisted_string_ips", &self.whitelisted_string_ips),
@@ -129,6 +171,14 @@ impl IdentityConfig {
         if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
             return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
         }
+        links::check(self)?;
+        let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
+        self.pages.check().map_err(owned)?;
+        self.captcha.as_ref().map_or(Ok(()), CaptchaConfig::check).map_err(owned)?;
+        if self.mail.timeout > LONGEST_MAIL {
+            return Err(("mail.timeout".to_owned(), format!("a letter may take {LONGEST_MAIL} at the most")));
+        }
+        Mailer::new(&self.mail, Path::new("")).map_err(|error| (error.field.unwrap_or_default(), error.message))?;
         Ok(())
     }
 }
@@ -168,11 +218,22 @@ impl Default for IdentityConfig {
             bcrypt_cost: 12,
             hash_threads: None,
             hash_queue: 64,
+            confirm_email: ConfirmEmail::Off,
+            reset_lifetime: Span::seconds(60 * 60),
+            verify_lifetime: Span::seconds(24 * 60 * 60),
+            invitation_lifetime: Span::seconds(7 * 24 * 60 * 60),
+            pages: PagesConfig::default(),
+            mail: MailConfig::default(),
+            captcha: None,
             hash_wait: Span::seconds(10),
             anonymous: Registration::Open,
             anonymous_lifetime: None,
             allow_unending_keys: false,
             key_rate_classes: BTreeMap::new(),
+            link_registration: true,
+            link_by_verified_email: false,
+            link_return_urls: Vec::new(),
+            providers: BTreeMap::new(),
         }
     }
 }

@@ -4,17 +4,17 @@ use std::{net::IpAddr, sync::Arc};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use kernel::{Error, Reason, Result, Secret, Tenant, seal::SealingKey};
-use store::{OpenTenant, Value};
+use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Identity, Network, UserStatus,
+    Actor, Identity, Network, UserChange, UserStatus,
     backoff::Target,
     entry::{Entered, Method, Visitor, refused},
     login::Attempt,
     tables::users::{self, Locked, Lookup, Stored},
     tokens::hex,
-    users::{lookup, no_user},
+    users::lookup,
 };
 
 /// As long as a hash and equal to none.
@@ -83,42 +83,38 @@ impl Identity {
         }
     }
 
-    /// Gives a user a PIN, or takes it away. No session ends. Errors: 400 `field_invalid` unless it has 4 to 12 digits;
-    /// 404.
+    /// Gives a user a PIN, or takes it away, for the operator. No session ends. Errors: 400 `field_invalid`; 404.
     pub async fn set_pin(&self, open: &OpenTenant, user: Uuid, pin: Option<&Secret>) -> Result<()> {
-        let fit = |pin: &Secret| {
-            let pin = pin.expose().as_bytes();
-            (4..=12).contains(&pin.len()) && pin.iter().all(u8::is_ascii_digit)
-        };
-        if pin.is_some_and(|pin| !fit(pin)) {
-            return Err(Error::new(Reason::FieldInvalid, "A PIN has 4 to 12 digits").at("pin"));
-        }
-        let hash = pin.map(|pin| pin_hash(&open.key, user, pin));
-        let changed = users::change(&open.system, user, vec![("pin_code", Value::from(hash))], false).await?;
-        changed.map(drop).ok_or_else(no_user)
+        let change = UserChange { pin: Some(pin.cloned()), ..UserChange::default() };
+        self.change_user(open, &Actor::operator(), user, change).await
     }
 
-    /// Tells the text of a user's card or badge, or that there is none. No session ends.
+    /// Tells the text of a user's card or badge, or that there is none, for the operator. No session ends.
     ///
-    /// Errors: 400 `field_invalid` unless it has 8 to 128 characters that can be seen; 409 `name_taken` where it is
-    /// another user's; 404.
+    /// Errors: 400 `field_invalid`; 409 `name_taken` where it is another user's; 404.
     pub async fn set_login_string(&self, open: &OpenTenant, user: Uuid, text: Option<&Secret>) -> Result<()> {
-        let fit = |text: &Secret| {
-            let text = text.expose();
-            (8..=128).contains(&text.chars().count()) && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
-        };
-        if text.is_some_and(|text| !fit(text)) {
-            let message = "The text of a card has 8 to 128 characters and no spaces";
-            return Err(Error::new(Reason::FieldInvalid, message).at("login_string"));
-        }
-        let hash = text.map(|text| card_hash(&open.key, text));
-        let changed = users::change(&open.system, user, vec![("login_string", Value::from(hash))], false).await;
-        let taken = || Error::new(Reason::NameTaken, "Another user's card has this text").at("login_string");
-        match changed {
-            Err(store::Error::Unique(_)) => Err(taken()),
-            changed => changed?.map(drop).ok_or_else(no_user),
-        }
+        let change = UserChange { login_string: Some(text.cloned()), ..UserChange::default() };
+        self.change_user(open, &Actor::operator(), user, change).await
     }
+}
+
+/// Errors: 400 `field_invalid` unless it has 4 to 12 digits.
+pub(crate) fn check_pin(pin: &Secret) -> Result<()> {
+    let pin = pin.expose().as_bytes();
+    if (4..=12).contains(&pin.len()) && pin.iter().all(u8::is_ascii_digit) {
+        return Ok(());
+    }
+    Err(Error::new(Reason::FieldInvalid, "A PIN has 4 to 12 digits").at("pin"))
+}
+
+/// Errors: 400 `field_invalid` unless it has 8 to 128 characters that can be seen.
+pub(crate) fn check_card(text: &Secret) -> Result<()> {
+    let text = text.expose();
+    if (8..=128).contains(&text.chars().count()) && text.chars().all(|c| !c.is_control() && !c.is_whitespace()) {
+        return Ok(());
+    }
+    let message = "The text of a card has 8 to 128 characters and no spaces";
+    Err(Error::new(Reason::FieldInvalid, message).at("login_string"))
 }
 
 /// Nobody is let in from elsewhere, not even from the machine itself.
@@ -129,11 +125,13 @@ fn allow(networks: &[Network], client: IpAddr) -> Result<()> {
     Err(Error::plain(Reason::AddressNotAllowed))
 }
 
-fn pin_hash(key: &SealingKey, user: Uuid, pin: &Secret) -> String {
+/// The keyed hash of a user's PIN.
+pub(crate) fn pin_hash(key: &SealingKey, user: Uuid, pin: &Secret) -> String {
     hex(&key.mac("pin", &[user.as_bytes(), pin.expose().as_bytes()]))
 }
 
-fn card_hash(key: &SealingKey, text: &Secret) -> String {
+/// The keyed hash of a card's text.
+pub(crate) fn card_hash(key: &SealingKey, text: &Secret) -> String {
     hex(&key.mac("card", &[text.expose().as_bytes()]))
 }
 

@@ -96,7 +96,7 @@ impl Identity {
     /// Begins a session for a user who proved who they are. `still` is asked with the user's row locked: whether what was
     /// proved holds at that moment. An inactive user is refused like a wrong secret.
     ///
-    /// Errors: 401 `credentials_invalid`, `second_factor_required`; 503.
+    /// Errors: 401 `credentials_invalid`, `second_factor_required`; 403 `email_unverified`; 503.
     pub(crate) async fn enter(
         &self,
         tenant: &Tenant,
@@ -106,6 +106,7 @@ impl Identity {
         method: Method,
         still: impl Fn(&Locked) -> bool + Send + Sync + 'static,
     ) -> Result<Entered> {
+        self.require_confirmed(tenant, &user).await?;
         let (session, tokens) = self.new_session(tenant, visitor, &user, method).await?;
         let (ddl, id, still) = (open.system.ddl(), user.id, Arc::new(still));
         let context = visitor.context(Some(user.number));

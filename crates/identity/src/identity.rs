@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, Secret, Tenant, TenantDirectory,
-    TenantId,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, RuleCheck, Secret, Tenant,
+    TenantDirectory, TenantId,
     reload::{Commit, Reload},
 };
 use store::Tenants;
@@ -14,6 +14,8 @@ use crate::{
     IdentityConfig, anonymous,
     backoff::Backoff,
     keys::Keys,
+    letters::Letters,
+    links::{Journeys, Providers},
     password::Hasher,
     second_factor::Tries,
     sessions::Sessions,
@@ -43,6 +45,8 @@ pub(crate) enum Claim {
     Email(String),
     /// Oneself, who becomes somebody else.
     User(Uuid),
+    /// The subject of an account at a provider.
+    Account(String, String),
 }
 
 /// Users, groups, sessions and tokens of all tenants.
@@ -56,17 +60,30 @@ pub struct Identity {
     pub(crate) sessions: Sessions,
     pub(crate) keys: Keys,
     pub(crate) backoff: Backoff,
+    pub(crate) rules: Arc<dyn RuleCheck>,
     pub(crate) tries: Tries,
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
+    pub(crate) providers: Providers,
+    /// Tenants with journeys to a provider since the last sweep.
+    pub(crate) journeys: Journeys,
+    /// Hashes of one-time tokens that are being spent at this moment.
+    pub(crate) spending: Turnstile<String>,
+    pub(crate) letters: Letters,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
 
 impl Identity {
-    /// Identity over the tenants of an installation. It touches no database until it is asked.
-    pub fn new(tenants: Arc<Tenants>, config: IdentityConfig, bootstrap: Bootstrap) -> Arc<Self> {
+    /// Identity over the tenants of an installation. It touches no database until it is asked. `rules` knows the grammar
+    /// of groups' rules.
+    pub fn new(
+        tenants: Arc<Tenants>,
+        config: IdentityConfig,
+        bootstrap: Bootstrap,
+        rules: Arc<dyn RuleCheck>,
+    ) -> Arc<Self> {
         let config = Arc::new(config);
         let settings = Arc::new(Settings::new(Arc::clone(&config)));
         Arc::new(Self {
@@ -78,7 +95,12 @@ impl Identity {
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
+            providers: Providers::new(),
+            journeys: Journeys::default(),
+            spending: Turnstile::new(),
+            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             refreshing: Turnstile::new(),
+            rules,
             bootstrap,
             settings,
             config,
@@ -92,8 +114,16 @@ impl Identity {
         self.keys.uses.flush(&self.tenants).await;
     }
 
-    /// The work in the background: it writes down the sessions' activity and removes ended sessions. It never ends.
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
+    /// never ends.
     pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+        async move {
+            let ((), ()) = tokio::join!(keeping, carrying);
+        }
+    }
+
+    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));
@@ -104,6 +134,7 @@ impl Identity {
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     identity.sweep_anonymous().await;
+                    identity.sweep_journeys().await;
                     swept = tokio::time::Instant::now();
                 }
             }

@@ -10,6 +10,7 @@ mod anonymous;
 mod backoff;
 mod base62;
 mod bootstrap;
+mod captcha;
 mod config;
 mod desk;
 mod entry;
@@ -41,17 +42,20 @@ mod users;
 mod webhook_tokens;
 mod whereabouts;
 
-pub use config::{IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
-pub use groups::GroupChange;
+pub use admin::{Actor, MovedIn, UserChange, UserFilter, UserSort, generated_password};
+pub use captcha::{CaptchaAction, CaptchaConfig, CaptchaProvider};
+pub use config::{ConfirmEmail, IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
+pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
 pub use keys::{
     Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
     RateClass,
 };
+pub use letters::PagesConfig;
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
-pub use tables::{MIGRATIONS, SEALED};
-pub use user::{NewUser, User, UserStatus};
+pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
+pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

@@ -62,7 +62,10 @@ impl Settings {
                 tokio::fs::read_to_string(&file).await.map_err(|error| format!("{FILE} cannot be read: {error}"))?
             }
         };
-        overlaid(&self.installation, &text, &tenant.folder).map(Arc::new)
+        let (installation, folder) = (Arc::clone(&self.installation), tenant.folder.clone());
+        // The check may read files that the settings name.
+        let checked = tokio::task::spawn_blocking(move || overlaid(&installation, &text, &folder)).await;
+        checked.map_err(|error| format!("{FILE}: {error}"))?.map(Arc::new)
     }
 }
 

@@ -67,3 +67,41 @@ pub struct NewUser {
     /// The group's name; the configured default where absent.
     pub group: Option<String>,
 }
+
+/// A user as administrators see one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// The user.
+    pub user: User,
+    /// Whether there is a password to log in with.
+    pub has_password: bool,
+    /// Whether there is a PIN.
+    pub has_pin: bool,
+    /// Whether there is a card or badge.
+    pub has_card: bool,
+    /// Whether a second factor is asked for.
+    pub second_factor: bool,
+    /// When one of the sessions that are alive was last used, to half a minute.
+    pub last_seen: Option<Timestamp>,
+    /// The profile, where it was asked for.
+    pub profile: Option<Profile>,
+}
+
+/// What a user tells others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The telephone number.
+    pub phone: Option<String>,
+    /// The last name.
+    pub last: Option<String>,
+    /// Where a picture is.
+    pub avatar: Option<String>,
+    /// The name at GitHub.
+    pub github: Option<String>,
+    /// The name at Instagram.
+    pub instagram: Option<String>,
+    /// Some words about oneself.
+    pub bio: Option<String>,
+    /// `dark`, `light` or `auto`.
+    pub theme: Option<String>,
+}

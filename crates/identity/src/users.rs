@@ -1,11 +1,11 @@
 //! Users: made, found and changed by the operator or by a room that may.
 
-use kernel::{Error, Group, Reason, Result, Secret, WriteContext};
-use store::{OpenTenant, Value};
+use kernel::{Error, Group, Reason, Result, Secret};
+use store::OpenTenant;
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, User, UserStatus, fitness, hash,
+    Actor, Identity, NewUser, User, UserChange, UserStatus, fitness, hash,
     tables::{
         groups,
         users::{self, Fresh, Lookup},
@@ -16,21 +16,11 @@ use crate::{
 const PAGE: u32 = 1_000;
 
 impl Identity {
-    /// Makes a user.
+    /// Makes a user, for the operator or the server itself.
     ///
-    /// Errors: 409 `username_taken`, `email_taken`; 422 `username_unfit`, `email_unfit`, `password_unfit`; 400
-    /// `field_invalid` where the name or the imported hash is unfit or the group does not exist; 503 `busy`.
+    /// Errors: as [`Self::add_user`].
     pub async fn create_user(&self, open: &OpenTenant, new: NewUser) -> Result<User> {
-        let (fresh, group) = self.prepare(open, new).await?;
-        let ddl = open.system.ddl();
-        let user = fresh.clone();
-        let context = WriteContext::system();
-        let added = open.system.transaction(&context, move |transaction| {
-            let (ddl, user) = (ddl.clone(), user.clone());
-            Box::pin(async move { users::add(transaction, &ddl, user).await })
-        });
-        let number = added.await.map_err(taken)?;
-        Ok(finished(fresh, group, number))
+        self.add_user(open, &Actor::operator(), new, UserChange::default()).await
     }
 
     /// Users by number: at most `limit` (and 1,000), beginning behind the number `after`.
@@ -43,40 +33,23 @@ impl Identity {
         Ok(users::find(&open.system, &lookup(name)).await?.map(|stored| stored.user))
     }
 
-    /// Moves a user to another group. Errors: 404; 400 `field_invalid` where the group does not exist.
+    /// Moves a user to another group, for the operator. Errors: 404; 400 `field_invalid` where the group does not exist.
     pub async fn set_group(&self, open: &OpenTenant, user: Uuid, group: &str) -> Result<()> {
-        let group = find_group(open, group).await?;
-        self.change(open, user, vec![("group_id", Value::from(group.id))], false).await?;
-        self.sessions.doubt(|principal| principal.id == user);
-        self.keys.doubt_of(user);
-        Ok(())
+        let change = UserChange { group: Some(group.to_owned()), ..UserChange::default() };
+        self.change_user(open, &Actor::operator(), user, change).await
     }
 
-    /// Lets a user log in, or ends the user's sessions and lets nobody in. Errors: 404.
+    /// Lets a user log in, or ends the user's sessions and lets nobody in, for the operator. Errors: 404.
     pub async fn set_status(&self, open: &OpenTenant, user: Uuid, status: UserStatus) -> Result<()> {
-        let ends = status == UserStatus::Suspended;
-        self.change(open, user, vec![("status", Value::from(status.word()))], ends).await
+        let change = UserChange { status: Some(status), ..UserChange::default() };
+        self.change_user(open, &Actor::operator(), user, change).await
     }
 
-    /// Gives a user another password and ends all of the user's sessions. Errors: 404; 422 `password_unfit`; 503.
+    /// Gives a user another password and ends all of the user's sessions, for the operator. Errors: 404; 422
+    /// `password_unfit`; 503.
     pub async fn set_password(&self, open: &OpenTenant, user: Uuid, password: &Secret) -> Result<()> {
-        let known = users::find(&open.system, &Lookup::Id(user)).await?.ok_or_else(no_user)?.user;
-        fitness::check_password(password, &known.username, known.email.as_deref())?;
-        let hash = self.hasher.hash(password).await?;
-        self.change(open, user, vec![("password", Value::from(hash))], true).await
-    }
-
-    async fn change(
-        &self,
-        open: &OpenTenant,
-        user: Uuid,
-        values: Vec<(&'static str, Value)>,
-        end_sessions: bool,
-    ) -> Result<()> {
-        let ended = users::change(&open.system, user, values, end_sessions).await?.ok_or_else(no_user)?;
-        self.sessions.end(&ended);
-        self.keys.doubt_of(user);
-        Ok(())
+        let change = UserChange { password: Some(password.clone()), ..UserChange::default() };
+        self.change_user(open, &Actor::operator(), user, change).await
     }
 
     /// Checks a new user, hashes the password and finds the group.
@@ -155,6 +128,9 @@ pub(crate) fn taken(error: store::Error) -> Error {
     match &error {
         store::Error::Unique(columns) if columns.iter().any(|name| name.contains("username_key")) => username_taken(),
         store::Error::Unique(columns) if columns.iter().any(|name| name.contains("email_key")) => email_taken(),
+        store::Error::Unique(columns) if columns.iter().any(|name| name.contains("login_string")) => {
+            Error::new(Reason::NameTaken, "Another user's card has this text").at("login_string")
+        }
         _ => error.into(),
     }
 }
@@ -163,7 +139,7 @@ fn username_taken() -> Error {
     Error::plain(Reason::UsernameTaken).at("username")
 }
 
-fn email_taken() -> Error {
+pub(crate) fn email_taken() -> Error {
     Error::plain(Reason::EmailTaken).at("email")
 }
 
@@ -171,7 +147,7 @@ pub(crate) fn no_user() -> Error {
     Error::new(Reason::NotFound, "There is no such user")
 }
 
-async fn find_group(open: &OpenTenant, name: &str) -> Result<Group> {
+pub(crate) async fn find_group(open: &OpenTenant, name: &str) -> Result<Group> {
     let missing = || Error::new(Reason::FieldInvalid, format!("There is no group {name:?}")).at("group");
     groups::find(&open.system, name).await?.ok_or_else(missing)
 }

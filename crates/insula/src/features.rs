@@ -23,7 +23,7 @@ fn migrations() -> Vec<Migration> {
 
 /// The steps of the features' tables in the control database.
 pub(crate) fn control_migrations() -> Vec<Migration> {
-    Vec::new()
+    identity::CONTROL_MIGRATIONS.to_vec()
 }
 
 /// The columns of the features' tables that hold sealed values alone.
@@ -39,7 +39,8 @@ pub(crate) fn tables() -> FeatureTables {
 impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
-        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap);
+        let grammar = Arc::new(query::rules::Grammar);
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
         Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
     }

@@ -19,6 +19,7 @@ mod ready;
 mod server;
 mod setup_token;
 mod transfer;
+mod user_rows;
 
 pub use config::Config;
 pub use failure::{Failure, Result};

@@ -4,13 +4,9 @@ use std::{io::Read, path::PathBuf};
 
 use clap::Args;
 use kernel::Secret;
-use rand::seq::IndexedRandom;
 
 use crate::failure::{Failure, Result, io};
 
-/// Letters and digits that cannot be taken for one another.
-const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-const LENGTH: usize = 20;
 /// More than any password may have, so that a wrong file is noticed and not read whole.
 const LIMIT: u64 = 4_096;
 
@@ -47,7 +43,7 @@ impl PasswordSource {
         } else if self.password_stdin {
             std::io::stdin().take(LIMIT).read_to_string(&mut text).map_err(io("standard input"))?;
         } else {
-            return Ok(Password { secret: random(), made: true });
+            return Ok(Password { secret: identity::generated_password(), made: true });
         }
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
@@ -55,11 +51,4 @@ impl PasswordSource {
         }
         Ok(Password { secret: Secret::new(text), made: false })
     }
-}
-
-/// A random password of some 115 bits that can be read aloud.
-pub(crate) fn random() -> Secret {
-    let mut random = rand::rng();
-    let text: String = (0..LENGTH).filter_map(|_| ALPHABET.choose(&mut random)).map(|byte| char::from(*byte)).collect();
-    Secret::new(text)
 }

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use kernel::Secret;
 
-use crate::{config::Config, failure::Result, password, private_file};
+use crate::{config::Config, failure::Result, private_file};
 
 /// The file that keeps it until there is a tenant.
 pub(crate) fn file(config: &Config) -> PathBuf {
@@ -15,7 +15,7 @@ pub(crate) fn file(config: &Config) -> PathBuf {
 pub(crate) fn get_or_make(config: &Config) -> Result<Secret> {
     let file = file(config);
     if !file.exists() {
-        private_file::write_new(&file, password::random().expose())?;
+        private_file::write_new(&file, identity::generated_password().expose())?;
     }
     let text = crate::config::read_secret(&file).map_err(crate::Failure::Usage)?;
     Ok(Secret::new(text.trim()))

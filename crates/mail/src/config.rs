@@ -20,7 +20,7 @@ pub struct MailConfig {
     pub reply_to: Option<String>,
     /// Longest time that the delivery of one letter may take.
     pub timeout: Span,
-    /// The folder for letters without a mail server; `mail` in the data folder where absent.
+    /// The folder for letters without a mail server; `outbox` in the tenant's folder where absent.
     pub folder: Option<PathBuf>,
 }
 

@@ -52,6 +52,8 @@ pub struct ProviderConfig {
     /// Whether an address counts as verified when the provider says so; only for `google`, `github` and `discord`
     /// where absent.
     pub trust_email: Option<bool>,
+    /// Whether the tokens that the provider gives are kept, sealed, with the accounts that are linked.
+    pub keep_tokens: bool,
     /// Of `oidc`: client ids besides `client_id` whose id tokens may be exchanged, such as those of one's own apps.
     pub audiences: Vec<String>,
     /// Of `appwrite`: the API's address, such as `https://cloud.appwrite.io/v1`.
@@ -107,6 +109,7 @@ impl Default for ProviderConfig {
             client_authentication: None,
             scopes: Vec::new(),
             trust_email: None,
+            keep_tokens: false,
             audiences: Vec::new(),
             endpoint: None,
             project: None,

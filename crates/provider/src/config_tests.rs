@@ -71,6 +71,7 @@ fn mistakes_name_their_key() {
         ),
         ("project", appwrite.to_owned()),
         ("client_id", format!("{appwrite}project = 'p'\nclient_id = 'id'")),
+        ("keep_tokens", format!("{appwrite}project = 'p'\nkeep_tokens = true")),
         ("project", format!("{appwrite}project = 'two words'")),
     ] {
         assert_eq!(mistake("acme", &text), key, "{text}");

@@ -1,9 +1,10 @@
 //! The authorization code grant (RFC 6749, section 4.1) with PKCE (RFC 7636), by the crate `oauth2`.
 
+use kernel::BoxFuture;
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, ExtraTokenFields, HttpRequest,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, ExtraTokenFields,
+    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenUrl,
     basic::{
         BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
         BasicTokenType,
@@ -93,17 +94,25 @@ pub(crate) async fn tokens(
     if let Some(secret) = &client.secret {
         oauth = oauth.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
     }
-    let send = |request: HttpRequest| http.send(request);
     let answer = oauth
         .exchange_code(AuthorizationCode::new(returned.code.to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(returned.verifier.expose().to_owned()))
         .set_redirect_uri(std::borrow::Cow::Owned(RedirectUrl::from_url(returned.redirect_uri.clone())))
-        .request_async(&send)
+        .request_async(http)
         .await;
     let tokens = answer.map_err(failure)?;
     match oauth2::TokenResponse::token_type(&tokens) {
         BasicTokenType::Bearer => Ok(tokens),
         _ => Err(unavailable("the token endpoint gives tokens of a type that is not known")),
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Outgoing {
+    type Error = Error;
+    type Future = BoxFuture<'c, Result<HttpResponse>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

@@ -94,6 +94,12 @@ impl ProviderConfig {
         Settled::of(name, self).map(drop)
     }
 
+    /// What the provider of a table of this name speaks; none where that cannot be told.
+    pub fn kind_as(&self, name: &str) -> Option<Kind> {
+        let preset = self.preset.or_else(|| Preset::named(name));
+        self.kind_of(preset, Preset::known(preset)).ok()
+    }
+
     const fn reach(&self) -> Reach {
         Reach { allow_http: self.allow_http }
     }
@@ -122,7 +128,7 @@ impl ProviderConfig {
     /// A key of another kind is a misunderstanding, not something to pass over.
     fn check_foreign_keys(&self, kind: Kind) -> Result<(), Mistake> {
         use Kind::{Appwrite, OAuth2, Oidc};
-        let keys: [(&str, bool, &[Kind]); 17] = [
+        let keys: [(&str, bool, &[Kind]); 18] = [
             ("issuer", self.issuer.is_some(), &[Oidc]),
             ("audiences", !self.audiences.is_empty(), &[Oidc]),
             ("authorize_url", self.authorize_url.is_some(), &[OAuth2]),
@@ -138,6 +144,7 @@ impl ProviderConfig {
             ("client_id", self.client_id.is_some(), &[Oidc, OAuth2]),
             ("client_secret", self.client_secret.is_some(), &[Oidc, OAuth2]),
             ("scopes", !self.scopes.is_empty(), &[Oidc, OAuth2]),
+            ("keep_tokens", self.keep_tokens, &[Oidc, OAuth2]),
             ("endpoint", self.endpoint.is_some(), &[Appwrite]),
             ("project", self.project.is_some(), &[Appwrite]),
         ];
@@ -234,7 +241,8 @@ impl ProviderConfig {
 }
 
 impl Kind {
-    const fn word(self) -> &'static str {
+    /// The word for it, as in the settings.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
             Self::OAuth2 => "oauth2",

@@ -19,6 +19,7 @@ mod error;
 mod kind;
 mod mariadb;
 mod migration;
+pub mod paging;
 mod postgres;
 pub mod schema;
 mod scripts;
@@ -37,6 +38,9 @@ pub use migration::{Migration, migrate};
 pub use schema::{Column, OutputColumn, Schema, Table};
 pub use scripts::{AppliedScript, apply_scripts};
 pub use sqlite::SqliteConfig;
-pub use tenants::{FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantRecord, Tenants};
+pub use tenants::{
+    FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantFilter, TenantRecord,
+    TenantSort, Tenants,
+};
 pub use transaction::Transaction;
 pub use value::{Row, Value};

@@ -2,10 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod accounts;
+mod admin;
+mod admin_groups;
+mod admin_tenants;
+mod admin_users;
 mod anonymous;
+mod captcha;
+mod key_commands;
+mod key_import;
 mod key_scopes;
 mod keys;
+mod letters;
 mod logging_in;
+mod passwords;
+mod post;
 mod refresh;
 mod rooms;
 mod second_factor;

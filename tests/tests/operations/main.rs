@@ -1,6 +1,7 @@
 //! The operator's day: commands, migrations, imports, and databases that were there before.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod accounts;
 mod adopting;
 mod configuring;
 mod explaining;

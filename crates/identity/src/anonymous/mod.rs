@@ -8,8 +8,9 @@ use store::{OpenTenant, Value};
 use uuid::Uuid;
 
 use crate::{
-    Identity, NewUser, Registration, User,
+    ConfirmEmail, Identity, NewUser, Registration, User,
     entry::{Entered, Method, Visitor, add_with_session},
+    fitness,
     identity::Claim,
     tables::{
         anonymous, groups,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// The group of users without a credential.
-const GROUP: &str = "anonymous";
+pub(crate) const GROUP: &str = "anonymous";
 
 /// Tenants to which such users came of late.
 pub(crate) type Touched = Mutex<HashMap<TenantId, Arc<Tenant>>>;
@@ -63,7 +64,8 @@ impl Identity {
         Ok(Entered { user, tokens })
     }
 
-    /// Makes a registered user of the caller, who keeps id, number and session.
+    /// Makes a registered user of the caller, who keeps id, number and session. Where addresses must be confirmed the user
+    /// has none until that is done.
     ///
     /// Errors: 409 `not_anonymous`; otherwise as [`Identity::register`].
     pub(crate) async fn upgrade(
@@ -73,7 +75,8 @@ impl Identity {
         caller: &Principal,
         new: NewUser,
     ) -> Result<User> {
-        if self.settings.of(tenant).await?.registration == Registration::Closed {
+        let settings = self.settings.of(tenant).await?;
+        if settings.registration == Registration::Closed {
             return Err(closed());
         }
         // One's own turn comes before the name's and the address's, so that no two wait for each other.
@@ -88,6 +91,10 @@ impl Identity {
         if stored.user.group.name != GROUP || stored.password.is_some() {
             return Err(not_anonymous());
         }
+        let (new, unconfirmed) = match settings.confirm_email {
+            ConfirmEmail::On => without_address(new)?,
+            ConfirmEmail::Off => (new, None),
+        };
         let (fresh, group) = self.prepare(&open, new).await?;
         let upgraded = Fresh { id: caller.id, created_at: stored.user.created_at, ..fresh };
         self.store_upgraded(&open, visitor, caller, &upgraded, stored.user.group.id).await?;
@@ -96,6 +103,9 @@ impl Identity {
             target: "audit", action = "upgrade", outcome = "ok", tenant = tenant.name, user = caller.number,
             client = %visitor.client, request_id = %visitor.request,
         );
+        if let Some(address) = &unconfirmed {
+            self.ask_to_confirm(tenant, visitor, caller.id, address).await;
+        }
         Ok(finished(upgraded, group, caller.number))
     }
 
@@ -163,6 +173,16 @@ impl Identity {
         self.anonymous.lock().entry(tenant.id).or_insert_with(|| Arc::clone(tenant));
         Ok(Some(count))
     }
+}
+
+/// A user without the address that must be confirmed first: whether it is taken must not show. Errors: 422.
+pub(crate) fn without_address(new: NewUser) -> Result<(NewUser, Option<String>)> {
+    new.email.as_deref().map(fitness::check_email).transpose()?;
+    if let Some(password) = &new.password {
+        fitness::check_password(password, &new.username, new.email.as_deref())?;
+    }
+    let email = new.email.clone();
+    Ok((NewUser { email: None, ..new }, email))
 }
 
 fn before(lifetime: Duration) -> Timestamp {

@@ -1,1 +1,59 @@
 //! Accounts at outside providers: linked, used to log in, exchanged.
+//!
+//! A *journey* leads a browser to a provider and back. What keeps it from being led by the wrong hand:
+//!
+//! * The journey is a row under the hash of its `state`. It ends once: whoever deletes the row goes on. PKCE's verifier
+//!   and the nonce lie sealed in it; the provider it began with must be the one it ends with.
+//! * Who ends a journey must be who began it. A page that begins one gets a random *proof*, which nobody else sees. The
+//!   callback sends the browser back to that page with a *link code* in the fragment; only both together end the journey,
+//!   at `POST …/complete`. A stranger's link code in my browser lacks its proof (no log-in as the stranger), and my browser
+//!   brings my link code to no page of the stranger's (no link of my account to the stranger), because pages must be listed.
+//! * No token is ever part of an address. A link code is the provider's answer, sealed under the tenant's key: worthless
+//!   without the proof and the row.
+//! * A browser that begins without a page keeps the proof as a cookie, and the callback itself answers. The cookie opens
+//!   nothing; without it the callback refuses.
+//! * Linking needs the session of the same user at both ends, so that a session that was ended meanwhile links nothing.
+//! * A user is known by provider and subject alone. An address never leads into an existing account, unless
+//!   `link_by_verified_email` is set and both sides have proved it. An unproved address is not even looked up: the answer
+//!   would tell strangers who is registered.
+
+mod arrival;
+mod exchange;
+mod journey;
+mod kept;
+mod linking;
+mod newcomer;
+mod owned;
+mod pages;
+mod providers;
+mod username;
+
+pub(crate) use journey::{Ended, Journeys, LIFETIME, Returned, Start};
+pub(crate) use linking::NewLink;
+pub(crate) use owned::Overview;
+pub(crate) use providers::Providers;
+
+use kernel::{Error, Reason};
+
+use crate::IdentityConfig;
+
+/// What is wrong with the settings of this part: a key and the mistake.
+pub(crate) fn check(settings: &IdentityConfig) -> Result<(), (String, String)> {
+    for (name, provider) in &settings.providers {
+        provider.check(name).map_err(|(key, mistake)| {
+            let key = format!("providers.{name}.{key}");
+            (key.trim_end_matches('.').to_owned(), mistake)
+        })?;
+    }
+    pages::check(&settings.link_return_urls).map_err(|mistake| ("link_return_urls".to_owned(), mistake))
+}
+
+/// 400 `link_refused`: the one answer to every journey that cannot be gone on with.
+fn refused() -> Error {
+    let message = "The attempt has expired, was used already, or began in another browser; begin again";
+    Error::new(Reason::LinkRefused, message)
+}
+
+fn provider_unknown() -> Error {
+    Error::plain(Reason::ProviderUnknown)
+}

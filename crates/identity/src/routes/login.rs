@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{SessionBegun, visitor};
-use crate::Identity;
+use crate::{CaptchaAction, Identity};
 
 /// Who wants to come in.
 #[derive(Deserialize, ToSchema)]
@@ -31,6 +31,8 @@ pub(super) struct LogIn {
     /// The text of the card or badge. For `token`.
     #[schema(value_type = String, example = "NFC-04A2B19C")]
     login_string: Option<Secret>,
+    /// The answer of a captcha, where the tenant asks for one. For `password`.
+    captcha: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -46,7 +48,7 @@ enum Method {
 
 /// What a method needs.
 enum Credentials {
-    Password { name: String, password: Secret },
+    Password { name: String, password: Secret, captcha: Option<String> },
     Pin { name: String, pin: Secret },
     Card(Secret),
 }
@@ -54,13 +56,14 @@ enum Credentials {
 impl LogIn {
     /// Refuses what is missing and what belongs to another method.
     fn credentials(self) -> Result<Credentials> {
-        let Self { method, username, email, password, pin, login_string } = self;
+        let Self { method, username, email, password, pin, login_string, captcha } = self;
         let foreign = [
             ("username", username.is_some() && matches!(method, Method::Token)),
             ("email", email.is_some() && matches!(method, Method::Token)),
             ("password", password.is_some() && !matches!(method, Method::Password)),
             ("pin", pin.is_some() && !matches!(method, Method::Pin)),
             ("login_string", login_string.is_some() && !matches!(method, Method::Token)),
+            ("captcha", captcha.is_some() && !matches!(method, Method::Password)),
         ];
         if let Some((field, _)) = foreign.into_iter().find(|(_, foreign)| *foreign) {
             return Err(Error::new(Reason::FieldUnknown, "This field belongs to another method").at(field));
@@ -73,7 +76,7 @@ impl LogIn {
         let name = || username.or(email).ok_or_else(missing("username"));
         Ok(match method {
             Method::Password => {
-                Credentials::Password { name: name()?, password: password.ok_or_else(missing("password"))? }
+                Credentials::Password { name: name()?, password: password.ok_or_else(missing("password"))?, captcha }
             }
             Method::Pin => Credentials::Pin { name: name()?, pin: pin.ok_or_else(missing("pin"))? },
             Method::Token => Credentials::Card(login_string.ok_or_else(missing("login_string"))?),
@@ -98,7 +101,7 @@ impl LogIn {
             body = edge::Envelope,
             description = "`credentials_invalid`, whatever was wrong; `second_factor_required`.",
         ),
-        (status = 403, body = edge::Envelope, description = "`address_not_allowed`."),
+        (status = 403, body = edge::Envelope, description = "`address_not_allowed`, `captcha_failed`, `email_unverified`."),
     )
 )]
 pub(super) async fn login(
@@ -109,7 +112,10 @@ pub(super) async fn login(
 ) -> edge::Result {
     let (tenant, visitor) = (&site.tenant, visitor(info));
     let entered = match body.credentials()? {
-        Credentials::Password { name, password } => identity.log_in(tenant, &visitor, &name, &password).await?,
+        Credentials::Password { name, password, captcha } => {
+            identity.captcha(tenant, CaptchaAction::Login, captcha.as_deref(), visitor.client).await?;
+            identity.log_in(tenant, &visitor, &name, &password).await?
+        }
         Credentials::Pin { name, pin } => identity.log_in_by_pin(tenant, &visitor, &name, &pin).await?,
         Credentials::Card(text) => identity.log_in_by_card(tenant, &visitor, &text).await?,
     };

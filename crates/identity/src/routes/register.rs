@@ -8,8 +8,8 @@ use kernel::Secret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{SessionBegun, visitor};
-use crate::{Identity, NewUser};
+use super::{SessionBegun, accounts::Accepted, visitor};
+use crate::{CaptchaAction, Identity, NewUser, accounts::Registered};
 
 /// Who wants to become a user.
 #[derive(Deserialize, ToSchema)]
@@ -26,9 +26,13 @@ pub(super) struct Register {
     password: Secret,
     /// The name to show; the user name where absent.
     name: Option<String>,
+    /// The answer of a captcha, where the tenant asks for one.
+    captcha: Option<String>,
 }
 
-/// Makes a user of the default group and begins a session.
+/// Makes a user of the default group and begins a session, unless the address must be confirmed first.
+///
+/// The answer is 202 then, whether or not the address was somebody's already.
 #[utoipa::path(
     post,
     path = "/auth/register",
@@ -37,7 +41,8 @@ pub(super) struct Register {
     request_body = Register,
     responses(
         (status = 201, body = SessionBegun),
-        (status = 403, body = edge::Envelope, description = "`registration_closed`."),
+        (status = 202, body = Accepted, description = "A letter to the address has the token that confirms it."),
+        (status = 403, body = edge::Envelope, description = "`registration_closed`, `captcha_failed`."),
         (status = 409, body = edge::Envelope, description = "`username_taken`, `email_taken`."),
         (status = 422, body = edge::Envelope, description = "`username_unfit`, `email_unfit`, `password_unfit`."),
     )
@@ -48,6 +53,7 @@ pub(super) async fn register(
     info: RequestInfo,
     Json(body): Json<Register>,
 ) -> edge::Result {
+    identity.captcha(&site.tenant, CaptchaAction::Register, body.captcha.as_deref(), info.client).await?;
     let new = NewUser {
         username: body.username,
         email: Some(body.email),
@@ -55,6 +61,10 @@ pub(super) async fn register(
         password: Some(body.password),
         ..NewUser::default()
     };
-    let entered = identity.register(&site.tenant, &visitor(info), new).await?;
-    Ok(Answer::with_status(201, SessionBegun::new(entered)))
+    Ok(match identity.register(&site.tenant, &visitor(info), new).await? {
+        Registered::Entered(entered) => Answer::with_status(201, SessionBegun::new(*entered)),
+        Registered::Unconfirmed => {
+            Answer::with_status(202, Accepted::new("A letter is on its way; confirm the address, then log in"))
+        }
+    })
 }

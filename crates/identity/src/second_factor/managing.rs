@@ -11,6 +11,7 @@ use crate::{
     Identity,
     backoff::Target,
     entry::{Visitor, refused},
+    letters::Kind,
     password::Verdict,
     tables::{
         second_factors,
@@ -108,6 +109,8 @@ impl Identity {
         });
         self.with_code(tenant, visitor, caller, confirm).await?;
         audit(tenant, visitor, caller, "enabled");
+        let user = (caller.id, caller.email.as_deref());
+        self.tell(tenant, visitor, user, Kind::SecondFactorChanged, Some("A second factor was turned on")).await;
         Ok(shown)
     }
 
@@ -134,6 +137,8 @@ impl Identity {
         });
         self.with_code(tenant, visitor, caller, disable).await?;
         audit(tenant, visitor, caller, "disabled");
+        let user = (caller.id, caller.email.as_deref());
+        self.tell(tenant, visitor, user, Kind::SecondFactorChanged, Some("The second factor was turned off")).await;
         Ok(())
     }
 
@@ -162,6 +167,8 @@ impl Identity {
         });
         self.with_code(tenant, visitor, caller, renew).await?;
         audit(tenant, visitor, caller, "recovery_codes_renewed");
+        let user = (caller.id, caller.email.as_deref());
+        self.tell(tenant, visitor, user, Kind::SecondFactorChanged, Some("New recovery codes were made")).await;
         Ok(shown)
     }
 

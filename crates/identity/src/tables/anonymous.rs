@@ -5,12 +5,11 @@ use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use store::{Ddl, Result, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, of, sessions::SESSIONS, users::USERS};
+use super::{column, linked_accounts::LINKED, of, sessions::SESSIONS, users::USERS};
 
 /// Users that one sweep removes at the most.
 const BATCH: u64 = 500;
-/// The tables of what lets a user come in besides what is in the user's own row.
-const LINKED: &str = "_linked_accounts";
+/// What lets software act as a user.
 const API_KEYS: &str = "_api_keys";
 
 /// In the group, with nothing to log in with.

@@ -1,11 +1,15 @@
 //! `_groups`: roles with their power, rules and limits.
 
-use kernel::{Group, WriteContext};
-use sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
+use kernel::Group;
+use sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr, Order, Query, SelectStatement};
 use serde::de::DeserializeOwned;
-use store::{Database, Error, Result, Row, Transaction, Value};
+use store::{
+    Database, Ddl, Error, Result, Row, Transaction, Value,
+    paging::{self, Found, Page, Sort},
+};
 
 use super::{column, insert, of};
+use crate::{GroupRecord, groups::GroupSort};
 
 pub(crate) const GROUPS: &str = "_groups";
 
@@ -24,6 +28,9 @@ const COLUMNS: [&str; 12] = [
     "allow_batch_operations",
     "user_settings_access",
 ];
+
+/// How many columns [`add_columns`] adds.
+pub(super) const WIDTH: usize = COLUMNS.len();
 
 /// Adds a group's columns to a select that has the table.
 pub(crate) fn add_columns(select: &mut SelectStatement) {
@@ -75,56 +82,94 @@ pub(crate) async fn find(database: &Database, name: &str) -> Result<Option<Group
     database.read(&select).await?.first().map(|row| from_row(row, 0)).transpose()
 }
 
+/// What a group can be found by.
+#[derive(Debug, Clone)]
+pub(crate) enum GroupLookup {
+    Id(i64),
+    Name(String),
+}
+
+fn is(lookup: &GroupLookup) -> Expr {
+    match lookup {
+        GroupLookup::Id(id) => column("id").eq(*id),
+        GroupLookup::Name(name) => column("name").eq(name),
+    }
+}
+
+/// A group as a transaction sees it.
+pub(crate) async fn find_in(
+    transaction: &mut Transaction<'_>,
+    ddl: &Ddl,
+    lookup: &GroupLookup,
+) -> Result<Option<Group>> {
+    let mut select = Query::select();
+    add_columns(&mut select);
+    select.from(ddl.table(GROUPS)).and_where(is(lookup));
+    transaction.rows(&select).await?.first().map(|row| from_row(row, 0)).transpose()
+}
+
+/// A group with its description.
+pub(crate) async fn record(database: &Database, lookup: &GroupLookup) -> Result<Option<GroupRecord>> {
+    let mut select = select(database);
+    select.column(of(GROUPS, "description")).and_where(is(lookup));
+    database.read(&select).await?.first().map(record_from_row).transpose()
+}
+
+/// One page of groups, of those with a text in their names or descriptions where one is given.
+pub(crate) async fn page(
+    database: &Database,
+    text: Option<&str>,
+    page: &Page<GroupSort>,
+) -> Result<Found<GroupRecord>> {
+    let mut select = select(database);
+    select.column(of(GROUPS, "description"));
+    let key = match page.sort {
+        GroupSort::Power => column("power"),
+        GroupSort::Name => paging::by_code_points(database, column("name")),
+    };
+    select.expr(key.clone());
+    if let Some(text) = text {
+        let like = || LikeExpr::new(paging::containing(&text.to_lowercase())).escape('\\');
+        select.and_where(column("name").like(like()).or(Expr::from(Func::lower(column("description"))).like(like())));
+    }
+    paging::apply(&mut select, page, &key, &column("id"));
+    let rows = database.read(&select).await?;
+    let rows = rows.iter().map(|row| {
+        let record = record_from_row(row)?;
+        let id = record.group.id;
+        Ok((record, paging::key(row, WIDTH + 1, page.sort.kind())?, id))
+    });
+    Ok(page.found(rows.collect::<Result<_>>()?))
+}
+
+fn record_from_row(row: &Row) -> Result<GroupRecord> {
+    Ok(GroupRecord { group: from_row(row, 0)?, description: row.maybe_text(WIDTH)?.map(str::to_owned) })
+}
+
 /// What a group's row shall say, by column.
 pub(crate) type Values = Vec<(&'static str, Value)>;
 
-/// Changes a group, or makes it where there is none of the name; `defaults` are for what the change leaves out then.
-pub(crate) async fn save(database: &Database, name: String, change: Values, defaults: Values) -> Result<()> {
-    let ddl = database.ddl();
-    database
-        .transaction(&WriteContext::system(), move |transaction| {
-            let (table, name, change, defaults) = (ddl.table(GROUPS), name.clone(), change.clone(), defaults.clone());
-            Box::pin(async move {
-                let mut known = Query::select();
-                known.column(Alias::new("id")).from(table.clone()).and_where(column("name").eq(&*name));
-                if transaction.rows(&known).await?.is_empty() {
-                    return add(transaction, table, name, change, defaults).await;
-                }
-                if change.is_empty() {
-                    return Ok(());
-                }
-                let mut update = Query::update();
-                update.table(table).and_where(column("name").eq(&*name));
-                for (field, value) in change {
-                    update.value(Alias::new(field), Expr::from(value));
-                }
-                transaction.execute(&update).await.map(drop)
-            })
-        })
-        .await
+/// Changes a group.
+pub(crate) async fn set(transaction: &mut Transaction<'_>, ddl: &Ddl, id: i64, change: Values) -> Result<()> {
+    if change.is_empty() {
+        return Ok(());
+    }
+    let mut update = Query::update();
+    update.table(ddl.table(GROUPS)).and_where(column("id").eq(id));
+    for (field, value) in change {
+        update.value(Alias::new(field), Expr::from(value));
+    }
+    transaction.execute(&update).await.map(drop)
 }
 
-async fn add(
-    transaction: &mut Transaction<'_>,
-    table: sea_query::TableRef,
-    name: String,
-    change: Values,
-    defaults: Values,
-) -> Result<()> {
-    let given = |field: &str| change.iter().any(|(known, _)| *known == field);
-    let rest: Values = defaults.into_iter().filter(|(field, _)| !given(field)).collect();
-    let row = std::iter::once(("name", Value::from(name))).chain(rest).chain(change);
-    transaction.execute(&insert(table, row)?).await.map(drop)
+/// Makes a group. Errors: [`Error::Unique`] where the name is taken.
+pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, row: Values) -> Result<()> {
+    transaction.execute(&insert(ddl.table(GROUPS), row)?).await.map(drop)
 }
 
-/// Removes a group and tells whether there was one. Errors: [`Error::ForeignKey`] where it has users.
-pub(crate) async fn remove(database: &Database, name: String) -> Result<bool> {
-    let ddl = database.ddl();
-    database
-        .transaction(&WriteContext::system(), move |transaction| {
-            let mut delete = Query::delete();
-            delete.from_table(ddl.table(GROUPS)).and_where(column("name").eq(&*name));
-            Box::pin(async move { Ok(transaction.execute(&delete).await? > 0) })
-        })
-        .await
+/// Removes a group. Errors: [`Error::ForeignKey`] where it has users or keys.
+pub(crate) async fn remove(transaction: &mut Transaction<'_>, ddl: &Ddl, id: i64) -> Result<()> {
+    let mut delete = Query::delete();
+    delete.from_table(ddl.table(GROUPS)).and_where(column("id").eq(id));
+    transaction.execute(&delete).await.map(drop)
 }

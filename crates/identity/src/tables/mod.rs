@@ -2,15 +2,23 @@
 
 pub(crate) mod anonymous;
 pub(crate) mod api_keys;
+pub(crate) mod directory;
 pub(crate) mod groups;
 pub(crate) mod imported_secrets;
 pub(crate) mod keys;
+pub(crate) mod letters;
+pub(crate) mod link_attempts;
+pub(crate) mod linked_accounts;
 mod migrations;
+pub(crate) mod one_time_tokens;
+pub(crate) mod profiles;
+pub(crate) mod removal;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
 pub(crate) mod users;
 pub(crate) mod webhook_tokens;
 
+pub use letters::CONTROL_MIGRATIONS;
 pub use migrations::{MIGRATIONS, SEALED};
 
 use sea_query::{Alias, Expr, InsertStatement, Query, TableRef};

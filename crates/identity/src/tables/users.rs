@@ -1,11 +1,13 @@
 //! `_users`, and `_counters` from which they get their numbers.
 
+use std::collections::HashSet;
+
 use kernel::{WriteContext, time::Timestamp};
-use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement, UpdateStatement};
+use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement};
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of, sessions};
+use super::{column, groups, groups::GROUPS, insert, of, profiles};
 use crate::{User, UserStatus};
 
 pub(crate) const USERS: &str = "_users";
@@ -25,7 +27,11 @@ const COLUMNS: [&str; 11] = [
     "login_string",
 ];
 
+/// Columns of [`select`].
+pub(super) const WIDTH: usize = COLUMNS.len() + groups::WIDTH;
+
 /// What a user can be found by.
+#[derive(Debug, Clone)]
 pub(crate) enum Lookup {
     Id(Uuid),
     Number(i64),
@@ -61,7 +67,8 @@ pub(crate) struct Fresh {
     pub(crate) created_at: Timestamp,
 }
 
-fn select(ddl: &Ddl) -> SelectStatement {
+/// Users with their groups.
+pub(super) fn select(ddl: &Ddl) -> SelectStatement {
     let mut select = Query::select();
     select.columns(COLUMNS.map(|name| of(USERS, name)));
     groups::add_columns(&mut select);
@@ -71,7 +78,8 @@ fn select(ddl: &Ddl) -> SelectStatement {
     select
 }
 
-fn from_row(row: &Row) -> Result<Stored> {
+/// A user from the columns of [`select`].
+pub(super) fn from_row(row: &Row) -> Result<Stored> {
     let user = User {
         id: row.uuid(0)?,
         number: row.int(1)?,
@@ -90,15 +98,44 @@ fn from_row(row: &Row) -> Result<Stored> {
 /// One user.
 pub(crate) async fn find(database: &Database, lookup: &Lookup) -> Result<Option<Stored>> {
     let mut select = select(&database.ddl());
+    select.and_where(is(lookup));
+    database.read(&select).await?.first().map(from_row).transpose()
+}
+
+/// One user as a transaction sees it.
+pub(crate) async fn find_in(transaction: &mut Transaction<'_>, ddl: &Ddl, lookup: &Lookup) -> Result<Option<Stored>> {
+    let mut select = select(ddl);
+    select.and_where(is(lookup));
+    transaction.rows(&select).await?.first().map(from_row).transpose()
+}
+
+/// What a lookup means.
+pub(super) fn is(lookup: &Lookup) -> Expr {
     let column = |name| Expr::col(of(USERS, name));
-    select.and_where(match lookup {
+    match lookup {
         Lookup::Id(id) => column("id").eq(id.to_string()),
         Lookup::Number(number) => column("number").eq(*number),
         Lookup::Username(key) => column("username_key").eq(&**key),
         Lookup::Email(key) => column("email_key").eq(&**key),
         Lookup::Card(hash) => column("login_string").eq(&**hash),
-    });
-    database.read(&select).await?.first().map(from_row).transpose()
+    }
+}
+
+/// Which of some names and addresses, in lower case, are taken.
+pub(crate) async fn known(
+    database: &Database,
+    names: Vec<String>,
+    addresses: Vec<String>,
+) -> Result<(HashSet<String>, HashSet<String>)> {
+    let mut select = Query::select();
+    select.columns(["username_key", "email_key"].map(Alias::new)).from(database.ddl().table(USERS));
+    select.and_where(column("username_key").is_in(names).or(column("email_key").is_in(addresses)));
+    let (mut names, mut addresses) = (HashSet::new(), HashSet::new());
+    for row in database.read(&select).await? {
+        names.insert(row.text(0)?.to_owned());
+        addresses.extend(row.maybe_text(1)?.map(str::to_owned));
+    }
+    Ok((names, addresses))
 }
 
 /// Users by number, beginning behind one.
@@ -109,7 +146,7 @@ pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<
     database.read(&select).await?.iter().map(|row| Ok(from_row(row)?.user)).collect()
 }
 
-/// Stores a user under the next number, which is its answer. A number is given once, even if its user is removed.
+/// Stores a user with an empty profile under the next number, which is its answer. A number is given once, even if its user is removed.
 ///
 /// Errors: [`Error::Unique`] where the name or the address is taken.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fresh) -> Result<i64> {
@@ -129,6 +166,7 @@ pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Fres
         ("created_by", Value::from(transaction.context().user)),
     ];
     transaction.execute(&insert(ddl.table(USERS), row)?).await?;
+    profiles::add(transaction, ddl, user.id).await?;
     Ok(number)
 }
 
@@ -155,6 +193,13 @@ pub(crate) struct Locked {
     pub(crate) login_string: Option<String>,
 }
 
+impl Locked {
+    /// Whether there is anything of the user's own to log in with.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.password.is_some() || self.pin.is_some() || self.login_string.is_some()
+    }
+}
+
 /// Locks a user's row until the end of the transaction and tells what decides about coming in; none where it is gone.
 pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid) -> Result<Option<Locked>> {
     let mut select = Query::select();
@@ -170,44 +215,33 @@ pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid)
     }))
 }
 
-/// Changes columns of a user and ends all of the user's sessions if that is asked for; answers the ended sessions, or
-/// none where there is no such user.
-pub(crate) async fn change(
-    database: &Database,
-    id: Uuid,
-    values: Vec<(&'static str, Value)>,
-    end_sessions: bool,
-) -> Result<Option<Vec<Uuid>>> {
-    let ddl = database.ddl();
-    database
-        .transaction(&WriteContext::system(), move |transaction| {
-            let (ddl, values) = (ddl.clone(), values.clone());
-            Box::pin(async move {
-                if lock(transaction, &ddl, id).await?.is_none() {
-                    return Ok(None);
-                }
-                transaction.execute(&update(transaction, &ddl, id, values)).await?;
-                if !end_sessions {
-                    return Ok(Some(Vec::new()));
-                }
-                sessions::end_all(transaction, &ddl, id, None).await.map(Some)
-            })
-        })
-        .await
+/// Makes those wait for one another who might leave the tenant without an administrator, until the end of the
+/// transaction: it locks the groups that may do everything. To be called before anything else is locked or read.
+pub(crate) async fn take_turns(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<()> {
+    let mut groups = Query::select();
+    groups.column(Alias::new("id")).from(ddl.table(GROUPS)).and_where(column("power").gte(100_i64));
+    groups.order_by(Alias::new("id"), Order::Asc).lock_exclusive();
+    transaction.rows(&groups).await.map(drop)
 }
 
-/// Changes columns of a user whose row is locked.
+/// How many active users may do everything.
+pub(crate) async fn administrators(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<i64> {
+    let mut select = Query::select();
+    select.expr(Func::count(Expr::col(of(USERS, "id")))).from(ddl.table(USERS));
+    let same_group = Expr::col(of(USERS, "group_id")).equals(of(GROUPS, "id"));
+    select.join(JoinType::InnerJoin, ddl.table(GROUPS), same_group);
+    select.and_where(Expr::col(of(USERS, "status")).eq(UserStatus::Active.word()));
+    select.and_where(Expr::col(of(GROUPS, "power")).gte(100_i64));
+    transaction.rows(&select).await?.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// Changes columns of a user.
 pub(crate) async fn set(
     transaction: &mut Transaction<'_>,
     ddl: &Ddl,
     id: Uuid,
-    values: Vec<(&'static str, Value)>,
+    values: impl IntoIterator<Item = (&'static str, Value)>,
 ) -> Result<()> {
-    let update = update(transaction, ddl, id, values);
-    transaction.execute(&update).await.map(drop)
-}
-
-fn update(transaction: &Transaction<'_>, ddl: &Ddl, id: Uuid, values: Vec<(&'static str, Value)>) -> UpdateStatement {
     let mut update = Query::update();
     update.table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
     for (field, value) in values {
@@ -215,7 +249,14 @@ fn update(transaction: &Transaction<'_>, ddl: &Ddl, id: Uuid, values: Vec<(&'sta
     }
     update.value(Alias::new("last_modified_at"), Expr::from(Value::from(kernel::time::now())));
     update.value(Alias::new("last_modified_by"), Expr::from(Value::from(transaction.context().user)));
-    update
+    transaction.execute(&update).await.map(drop)
+}
+
+/// Removes a user with everything that is the user's.
+pub(crate) async fn remove(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid) -> Result<()> {
+    let mut delete = Query::delete();
+    delete.from_table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
+    transaction.execute(&delete).await.map(drop)
 }
 
 /// Replaces a password's hash by one of the same password, unless it has changed meanwhile.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::support::{App, PASSWORD, all_bytes, cheap, user};
-use identity::{GroupChange, IdentityConfig, Registration, UserStatus};
+use identity::{Actor, GroupChange, IdentityConfig, Registration, UserStatus};
 use kernel::{ByteSize, Secret};
 use serde_json::json;
 
@@ -254,10 +254,10 @@ async fn a_changed_group_shows_at_once() {
     let change = GroupChange { name: "editors".into(), session_timeout_minutes: Some(0), ..GroupChange::default() };
     let group = app.identity.save_group(&open, change).await.unwrap();
     assert_eq!((group.session_timeout_minutes, group.power), (None, 31));
-    let error = app.identity.remove_group(&open, "editors").await.unwrap_err();
-    assert_eq!(error.reason, kernel::Reason::Conflict);
+    let error = app.identity.remove_group(&open, &Actor::operator(), "editors").await.unwrap_err();
+    assert_eq!(error.reason, kernel::Reason::InUse);
     app.identity.set_group(&open, id, "users").await.unwrap();
-    app.identity.remove_group(&open, "editors").await.unwrap();
+    app.identity.remove_group(&open, &Actor::operator(), "editors").await.unwrap();
     let names: Vec<_> = app.identity.groups(&open).await.unwrap().into_iter().map(|group| group.name).collect();
     assert_eq!(names, ["anonymous", "users", "publishers", "moderators", "administrators"]);
     let new = GroupChange { name: "powerless".into(), ..GroupChange::default() };

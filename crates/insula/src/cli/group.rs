@@ -1,8 +1,9 @@
 //! `insula group …`.
 
-use clap::{Args, Subcommand};
-use identity::GroupChange;
-use query::rules::GroupRules;
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand, ValueEnum};
+use identity::{Actor, GroupChange, GroupRecord};
 use serde::Serialize;
 
 use super::{Output, Which, output::or_dash};
@@ -17,14 +18,24 @@ pub(super) enum Group {
     /// List groups, the weakest first
     #[command(after_help = "Example:\n  insula group list")]
     List(List),
+    /// Show one group
+    #[command(after_help = "Example:\n  insula group show users")]
+    Show(Named),
+    /// Make a group
+    #[command(after_help = "Examples:\n  insula group create editors --power 50 --rule '*:rw' --ability explain\n  \
+        insula group create kiosk --power 5 --session-timeout-minutes 10 --max-concurrent-sessions 1")]
+    Create(Set),
     /// Change a group, or make it
     #[command(after_help = "Examples:\n  insula group set users --rule items:rwo --rule categories:r\n  \
         insula group set anonymous --column-rule items.price:block\n  \
         insula group set editors --power 50 --rule '*:rw' --ability explain")]
     Set(Set),
+    /// Give a group another name, which row rules do not follow
+    #[command(after_help = "Example:\n  insula group rename editors writers")]
+    Rename(Rename),
     /// Remove a group that has no users
-    #[command(after_help = "Example:\n  insula group remove editors")]
-    Remove(Remove),
+    #[command(alias = "remove", after_help = "Example:\n  insula group delete editors")]
+    Delete(Named),
 }
 
 #[derive(Args)]
@@ -34,7 +45,7 @@ pub(super) struct List {
 }
 
 #[derive(Args)]
-pub(super) struct Remove {
+pub(super) struct Named {
     /// The group
     name: String,
     #[command(flatten)]
@@ -42,23 +53,35 @@ pub(super) struct Remove {
 }
 
 #[derive(Args)]
-pub(super) struct Set {
-    /// The group
-    name: String,
+pub(super) struct Rename {
     #[command(flatten)]
-    which: Which,
+    named: Named,
+    /// The new name
+    to: String,
+}
+
+#[derive(Args)]
+pub(super) struct Set {
+    #[command(flatten)]
+    named: Named,
     /// From 1, the weakest, to 100; a new group needs it
     #[arg(long)]
     power: Option<u8>,
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
     /// What it may do with a table, in place of what it might: rwa, rw, rwg, rwo, r, rg or ro; may be repeated
     #[arg(long, value_name = "TABLE:CODE")]
     rule: Vec<String>,
     /// What it may do with a column: block, bo, bg, boi, bgi, r, rw or rwa; may be repeated
     #[arg(long, value_name = "TABLE.COLUMN:CODE")]
     column_rule: Vec<String>,
-    /// A named right; may be repeated
+    /// A named right beyond those that the power brings; may be repeated
     #[arg(long)]
     ability: Vec<String>,
+    /// All named rights beyond those that the power brings, separated by commas; '' for none
+    #[arg(long, value_name = "LIST", conflicts_with = "ability")]
+    abilities: Option<String>,
     /// Forget the rules, column rules and abilities that are not given here
     #[arg(long)]
     replace: bool,
@@ -71,102 +94,201 @@ pub(super) struct Set {
     /// Whether batches are allowed
     #[arg(long, value_name = "BOOL")]
     batch: Option<bool>,
+    /// Minutes without activity after which a session ends; 0 for the tenant's default
+    #[arg(long, value_name = "N")]
+    session_timeout_minutes: Option<u32>,
+    /// Sessions that a user may have at once; 0 for the tenant's default
+    #[arg(long, value_name = "N")]
+    max_concurrent_sessions: Option<u32>,
+    /// Whose preferences its users may read and write
+    #[arg(long)]
+    settings_access: Option<SettingsAccess>,
+}
+
+/// Whose preferences users may read and write.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SettingsAccess {
+    ReadOwnOnly,
+    ReadWriteOwn,
+    ReadWriteAll,
 }
 
 /// A group as it is shown.
 #[derive(Serialize)]
 struct Shown {
+    id: i64,
     name: String,
     power: u8,
+    description: Option<String>,
     rules: Vec<String>,
     column_rules: Vec<String>,
     abilities: Vec<String>,
     max_limit: Option<u64>,
     max_conditions: Option<u64>,
     batch: bool,
+    session_timeout_minutes: Option<u64>,
+    max_concurrent_sessions: Option<u64>,
+    settings_access: String,
 }
 
-impl From<kernel::Group> for Shown {
-    fn from(group: kernel::Group) -> Self {
+impl From<GroupRecord> for Shown {
+    fn from(record: GroupRecord) -> Self {
+        let GroupRecord { group, description } = record;
         Self {
+            id: group.id,
             name: group.name,
             power: group.power,
+            description,
             rules: group.basic_rules,
             column_rules: group.advanced_rules,
             abilities: group.abilities,
             max_limit: group.max_limit,
             max_conditions: group.max_where_conditions,
             batch: group.allow_batch_operations,
+            session_timeout_minutes: group.session_timeout_minutes,
+            max_concurrent_sessions: group.max_concurrent_sessions,
+            settings_access: group.user_settings_access,
         }
     }
 }
 
 impl Group {
     pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
+        let (_, open) = installation.open_tenant(self.which().tenant.as_deref()).await?;
+        let (identity, actor) = (&installation.features.identity, Actor::operator());
         match self {
-            Self::List(list) => list.run(installation, output).await,
-            Self::Set(set) => set.run(installation, output).await,
-            Self::Remove(Remove { name, which }) => {
-                let (_, open) = installation.open_tenant(which.tenant.as_deref()).await?;
-                installation.features.identity.remove_group(&open, &name).await?;
-                output.print(&serde_json::json!({ "removed": name }), || format!("Group {name} is gone."));
-                Ok(())
+            Self::List(_) => {
+                let groups = identity.group_records(&open).await?;
+                tell(groups.into_iter().map(Shown::from).collect(), output);
             }
+            Self::Show(named) => {
+                let shown = Shown::from(identity.group(&open, &named.name).await?);
+                output.print(&shown, || shown.describe());
+            }
+            Self::Create(set) => {
+                let name = set.named.name.clone();
+                let change = set.change(None)?;
+                let made = identity.add_group(&open, &actor, GroupChange { name, ..change }).await?;
+                tell(vec![made.into()], output);
+            }
+            Self::Set(set) => {
+                let name = set.named.name.clone();
+                let known = identity.groups(&open).await?.into_iter().find(|group| group.name == name);
+                let change = GroupChange { name: name.clone(), ..set.change(known.as_ref())? };
+                let saved = match known {
+                    Some(_) => identity.change_group(&open, &actor, &name, change).await?,
+                    None => identity.add_group(&open, &actor, change).await?,
+                };
+                tell(vec![saved.into()], output);
+            }
+            Self::Rename(Rename { named, to }) => {
+                let change = GroupChange { name: to, ..GroupChange::default() };
+                let renamed = identity.change_group(&open, &actor, &named.name, change).await?;
+                tell(vec![renamed.into()], output);
+            }
+            Self::Delete(Named { name, .. }) => {
+                identity.remove_group(&open, &actor, &name).await?;
+                output.print(&serde_json::json!({ "removed": name }), || format!("Group {name} is gone."));
+            }
+        }
+        Ok(())
+    }
+
+    fn which(&self) -> &Which {
+        match self {
+            Self::List(list) => &list.which,
+            Self::Create(set) | Self::Set(set) => &set.named.which,
+            Self::Rename(rename) => &rename.named.which,
+            Self::Show(named) | Self::Delete(named) => &named.which,
         }
     }
 }
 
-impl List {
-    async fn run(self, installation: &Installation, output: Output) -> Result<()> {
-        let (_, open) = installation.open_tenant(self.which.tenant.as_deref()).await?;
-        let groups = installation.features.identity.groups(&open).await?;
-        let shown: Vec<_> = groups.into_iter().map(Shown::from).collect();
-        output.list(&shown, &["NAME", "POWER", "RULES", "COLUMN RULES", "ABILITIES"], Shown::row);
-        Ok(())
-    }
+fn tell(shown: Vec<Shown>, output: Output) {
+    output.list(&shown, &["NAME", "POWER", "RULES", "COLUMN RULES", "ABILITIES"], |group| {
+        let words = |list: &[String]| or_dash(Some(&list.join(" ")));
+        vec![
+            group.name.clone(),
+            group.power.to_string(),
+            words(&group.rules),
+            words(&group.column_rules),
+            words(&group.abilities),
+        ]
+    });
 }
 
 impl Shown {
-    fn row(&self) -> Vec<String> {
+    fn describe(&self) -> String {
+        let number =
+            |number: Option<u64>| number.map_or("the tenant's default".to_owned(), |number| number.to_string());
         let words = |list: &[String]| or_dash(Some(&list.join(" ")));
-        vec![
-            self.name.clone(),
-            self.power.to_string(),
-            words(&self.rules),
-            words(&self.column_rules),
-            words(&self.abilities),
-        ]
+        let lines = [
+            ("name", self.name.clone()),
+            ("power", self.power.to_string()),
+            ("for", or_dash(self.description.as_deref())),
+            ("rules", words(&self.rules)),
+            ("column rules", words(&self.column_rules)),
+            ("abilities", words(&self.abilities)),
+            ("rows a select", number(self.max_limit)),
+            ("conditions a query", number(self.max_conditions)),
+            ("batches", if self.batch { "allowed" } else { "not allowed" }.to_owned()),
+            ("session minutes", number(self.session_timeout_minutes)),
+            ("sessions a user", number(self.max_concurrent_sessions)),
+            ("settings access", self.settings_access.clone()),
+        ];
+        lines.iter().fold(String::new(), |mut text, (name, value)| {
+            let _ = writeln!(text, "{name:<19} {value}");
+            text
+        })
     }
 }
 
 impl Set {
-    async fn run(self, installation: &Installation, output: Output) -> Result<()> {
-        let (_, open) = installation.open_tenant(self.which.tenant.as_deref()).await?;
-        let identity = &installation.features.identity;
-        let known = identity.groups(&open).await?.into_iter().find(|group| group.name == self.name);
-        let (rules, columns, abilities) = known
-            .filter(|_| !self.replace)
-            .map(|group| (group.basic_rules, group.advanced_rules, group.abilities))
-            .unwrap_or_default();
+    /// What changes; rules and abilities are added to those that the group has.
+    fn change(self, known: Option<&kernel::Group>) -> Result<GroupChange> {
+        let known = known.filter(|_| !self.replace);
         let given = |list: &[String]| self.replace || !list.is_empty();
-        GroupRules::check(&self.rule, &self.column_rule).map_err(Failure::Usage)?;
-        let change = GroupChange {
-            name: self.name.clone(),
-            power: self.power,
-            basic_rules: given(&self.rule).then(|| merged(rules, &self.rule)),
-            advanced_rules: given(&self.column_rule).then(|| merged(columns, &self.column_rule)),
-            abilities: given(&self.ability).then(|| {
-                let new = self.ability.iter().filter(|ability| !abilities.contains(ability));
-                abilities.iter().chain(new).cloned().collect()
+        let before = |list: fn(&kernel::Group) -> &Vec<String>| known.map(list).cloned().unwrap_or_default();
+        let abilities = match &self.abilities {
+            Some(list) => {
+                Some(list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+            }
+            None => given(&self.ability).then(|| {
+                let mut abilities = before(|group| &group.abilities);
+                abilities.extend(
+                    self.ability.iter().filter(|ability| !abilities.contains(ability)).cloned().collect::<Vec<_>>(),
+                );
+                abilities
             }),
+        };
+        let access = self.settings_access.and_then(|access| access.to_possible_value());
+        check_names(abilities.iter().flatten())?;
+        Ok(GroupChange {
+            power: self.power,
+            description: self.description,
+            basic_rules: given(&self.rule).then(|| merged(before(|group| &group.basic_rules), &self.rule)),
+            advanced_rules: given(&self.column_rule)
+                .then(|| merged(before(|group| &group.advanced_rules), &self.column_rule)),
+            abilities,
             max_limit: self.max_limit,
             max_where_conditions: self.max_conditions,
             allow_batch_operations: self.batch,
+            session_timeout_minutes: self.session_timeout_minutes,
+            max_concurrent_sessions: self.max_concurrent_sessions,
+            user_settings_access: access.map(|access| access.get_name().to_owned()),
             ..GroupChange::default()
-        };
-        let shown = Shown::from(identity.save_group(&open, change).await?);
-        output.list(&[shown], &["NAME", "POWER", "RULES", "COLUMN RULES", "ABILITIES"], Shown::row);
-        Ok(())
+        })
+    }
+}
+
+/// Names the abilities there are where one is asked for that is not among them.
+fn check_names<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<()> {
+    match names.find(|name| kernel::ability::by_name(name).is_none()) {
+        None => Ok(()),
+        Some(unknown) => {
+            let known: Vec<_> = kernel::ability::ALL.iter().map(|ability| ability.name).collect();
+            Err(Failure::Usage(format!("there is no ability {unknown:?}; there are: {}", known.join(", "))))
+        }
     }
 }
 

@@ -147,8 +147,8 @@ impl Merged {
             }
         };
         for (key, problem) in config.refused() {
-            let origin = self.origins.get(key).cloned().unwrap_or_else(unplaced);
-            mistakes.push(Mistake { origin, key: key.to_owned(), problem, suggestion: None });
+            let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
+            mistakes.push(Mistake { origin, key, problem, suggestion: None });
         }
         if let Err((key, problem)) = config.identity.check(None) {
             let key = format!("identity.{key}");

@@ -93,7 +93,7 @@ pub enum LogFormat {
 
 impl Config {
     /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
-    fn refused(&self) -> Vec<(&'static str, String)> {
+    fn refused(&self) -> Vec<(String, String)> {
         let mut refused = Vec::new();
         if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
             refused.push(("log.level", format!("{:?} is not a log level: {error}", self.log.level)));
@@ -120,7 +120,10 @@ impl Config {
                 refused.push((path, "write \"sqlite\" or a URL that begins with postgres:// or mysql://".to_owned()));
             }
         }
+        let refused = refused.into_iter().map(|(path, problem)| (path.to_owned(), problem));
         refused
+            .chain(self.identity.check(None).err().map(|(key, problem)| (format!("identity.{key}"), problem)))
+            .collect()
     }
 }
 

@@ -9,7 +9,7 @@ use store::OpenTenant;
 use crate::{
     Account, Failure,
     failure::{Result, io},
-    password, private_file,
+    private_file,
 };
 
 /// The file in the data folder that keeps the passwords.
@@ -80,7 +80,7 @@ impl Role {
     fn account(&self) -> Account {
         Account {
             username: self.username.to_owned(),
-            password: password::random().expose().to_owned(),
+            password: identity::generated_password().expose().to_owned(),
             group: self.group.to_owned(),
             power: self.power,
         }

@@ -240,7 +240,7 @@ fn bits(text: &str) -> f64 {
     };
     let counted = body.bytes().filter(u8::is_ascii_graphic).count() as f64;
     // A UUID says with fixed digits that it is one, and has marks that say nothing.
-    if uuid::Uuid::parse_str(body).is_ok() {
+    if body.len() == 36 && uuid::Uuid::parse_str(body).is_ok() {
         return 122.0;
     }
     let spread = body.bytes().collect::<std::collections::HashSet<_>>().len();

@@ -2,6 +2,7 @@
 
 mod book;
 mod cache;
+mod check;
 mod code;
 mod column;
 mod group;
@@ -12,6 +13,7 @@ pub(crate) use self::row::{Environment, Members};
 pub use self::{
     book::{RuleAction, RuleBook, RuleSource},
     cache::{Rules, TenantRules},
+    check::Grammar,
     code::{Access, Reach},
     column::{ColumnCode, RowIs, Visibility},
     group::GroupRules,

@@ -2,6 +2,7 @@
 
 mod control;
 mod keys;
+mod listing;
 mod location;
 mod master_key;
 mod open;
@@ -28,6 +29,7 @@ use self::{
 };
 pub use self::{
     keys::MasterKeys,
+    listing::{TenantFilter, TenantSort},
     open::OpenTenant,
     record::TenantRecord,
     sealed::{FeatureTables, SealedColumn},

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Identity, NewUser,
+    CaptchaAction, Identity, NewUser,
     routes::{Account, visitor},
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Upgrade {
     password: Secret,
     /// The name to show; the user name where absent.
     name: Option<String>,
+    /// The answer of a captcha, where the tenant asks for one to register.
+    captcha: Option<String>,
 }
 
 /// The caller is a registered user.
@@ -45,7 +47,7 @@ struct Upgraded {
     request_body = Upgrade,
     responses(
         (status = 200, body = Upgraded),
-        (status = 403, body = edge::Envelope, description = "`registration_closed`."),
+        (status = 403, body = edge::Envelope, description = "`registration_closed`, `captcha_failed`."),
         (status = 409, body = edge::Envelope, description = "`not_anonymous`, `username_taken`, `email_taken`."),
         (status = 422, body = edge::Envelope, description = "`username_unfit`, `email_unfit`, `password_unfit`."),
     )
@@ -57,6 +59,7 @@ pub(super) async fn upgrade(
     Json(body): Json<Upgrade>,
 ) -> edge::Result {
     caller.principal().session()?;
+    identity.captcha(caller.tenant(), CaptchaAction::Register, body.captcha.as_deref(), info.client).await?;
     let new = NewUser {
         username: body.username,
         email: Some(body.email),

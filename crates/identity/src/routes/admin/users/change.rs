@@ -1,0 +1,104 @@
+//! `PATCH /admin/users/{id}`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use edge::{Answer, Caller, Json, Path, RequestInfo};
+use kernel::{Secret, ability};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    super::{super::visitor, given},
+    OneUser, Status, named,
+};
+use crate::{Actor, Identity, UserChange, tables::users::Lookup};
+
+/// What changes of a user; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeUser {
+    /// The name to log in with.
+    username: Option<String>,
+    /// The e-mail address; null for none. Another address is unconfirmed.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// Whether the address counts as the user's own.
+    email_verified: Option<bool>,
+    /// The name to show.
+    name: Option<String>,
+    /// The group's name.
+    group: Option<String>,
+    /// Whether the user may log in; suspension ends all sessions.
+    status: Option<Status>,
+    /// Another password, which ends all sessions.
+    #[schema(value_type = Option<String>)]
+    password: Option<Secret>,
+    /// A PIN of 4 to 12 digits; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pin: Option<Option<Secret>>,
+    /// The text of a card or badge, 8 to 128 characters; null for none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    login_string: Option<Option<Secret>>,
+    /// Null removes it, for whoever has lost it. Only the user can set one.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<()>)]
+    second_factor: Option<Option<Never>>,
+}
+
+/// Nothing can be read into it but null around it.
+#[derive(Deserialize)]
+enum Never {}
+
+impl From<ChangeUser> for UserChange {
+    fn from(body: ChangeUser) -> Self {
+        Self {
+            username: body.username,
+            email: body.email,
+            name: body.name,
+            group: body.group,
+            status: body.status.map(Into::into),
+            password: body.password,
+            email_verified: body.email_verified,
+            pin: body.pin,
+            login_string: body.login_string,
+            reset_second_factor: body.second_factor.is_some(),
+        }
+    }
+}
+
+/// Changes a user of at most the caller's power, all or nothing. Needs the ability `users.manage`.
+#[utoipa::path(
+    patch,
+    path = "/admin/users/{id}",
+    operation_id = "change_user",
+    params(("id" = String, Path, description = "The user's id or number.")),
+    request_body = ChangeUser,
+    responses(
+        (status = 200, body = OneUser),
+        (status = 403, body = edge::Envelope,
+            description = "`power_too_low` or `ability_missing` where the user or the group is beyond the caller, \
+                           `scope_missing`."),
+        (status = 404, body = edge::Envelope, description = "`not_found`."),
+        (status = 409, body = edge::Envelope,
+            description = "`username_taken`, `email_taken`, `last_administrator`, `conflict` for suspending oneself."),
+        (status = 422, body = edge::Envelope, description = "`username_unfit`, `email_unfit`, `password_unfit`."),
+    )
+)]
+pub(super) async fn change_user(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    info: RequestInfo,
+    Json(body): Json<ChangeUser>,
+) -> edge::Result {
+    caller.require(ability::USERS_MANAGE)?;
+    let open = identity.tenants.open(caller.tenant()).await?;
+    let known = identity.user_record(&open, &named(&id), false).await?.user;
+    let actor = Actor::caller(caller.principal(), &visitor(info));
+    identity.change_user(&open, &actor, known.id, body.into()).await?;
+    Ok(Answer::ok(OneUser::new(identity.user_record(&open, &Lookup::Id(known.id), false).await?)))
+}
