@@ -85,7 +85,7 @@ impl Identity {
 
     /// Gives a user a PIN, or takes it away, for the operator. No session ends. Errors: 400 `field_invalid`; 404.
     pub async fn set_pin(&self, open: &OpenTenant, user: Uuid, pin: Option<&Secret>) -> Result<()> {
-        let change = UserChange { pin: Some(pin.cloned()), ..UserChange::default() };
+        let change = UserChange { pin: pin.cloned().into(), ..UserChange::default() };
         self.change_user(open, &Actor::operator(), user, change).await
     }
 
@@ -93,7 +93,7 @@ impl Identity {
     ///
     /// Errors: 400 `field_invalid`; 409 `name_taken` where it is another user's; 404.
     pub async fn set_login_string(&self, open: &OpenTenant, user: Uuid, text: Option<&Secret>) -> Result<()> {
-        let change = UserChange { login_string: Some(text.cloned()), ..UserChange::default() };
+        let change = UserChange { login_string: text.cloned().into(), ..UserChange::default() };
         self.change_user(open, &Actor::operator(), user, change).await
     }
 }

@@ -10,10 +10,9 @@ use store::{
 
 use crate::{
     Actor, Identity,
-    admin::users::spare_an_administrator,
     tables::{
         groups::{self, GroupLookup, Values},
-        users,
+        removal,
     },
 };
 
@@ -213,7 +212,7 @@ impl Identity {
             let (ddl, row, owned) = (ddl.clone(), row.clone(), Arc::clone(&owned));
             Box::pin(async move {
                 let ((actor, free), lookup) = (&*owned, GroupLookup::Id(id));
-                users::take_turns(transaction, &ddl).await?;
+                removal::take_turns(transaction, &ddl).await?;
                 let before = groups::find_in(transaction, &ddl, &lookup).await?.ok_or_else(no_group)?;
                 actor.require_reach(&before, free)?;
                 groups::set(transaction, &ddl, id, row).await?;
@@ -221,8 +220,9 @@ impl Identity {
                 actor.require_reach(&after, free)?;
                 let rules = [before.basic_rules, before.advanced_rules].concat();
                 require_rules(actor, &rules, &after)?;
-                if before.power >= 100 && after.power < 100 {
-                    spare_an_administrator(transaction, &ddl, actor).await?;
+                if before.power >= 100 && after.power < 100 && !actor.is_operator() {
+                    let left = removal::take_turns(transaction, &ddl).await?;
+                    removal::require_administrator(transaction, &ddl, left).await?;
                 }
                 Ok(())
             })
@@ -267,11 +267,13 @@ impl Identity {
         });
         removed.await.map_err(|error| match error {
             store::Error::ForeignKey => {
-                let message = "The group still has users or API keys; move the users to another one first";
-                Error::new(Reason::InUse, message)
+                Error::new(Reason::InUse, "The group still has users; move them to another one first")
             }
             other => other.into(),
-        })
+        })?;
+        // Keys that acted as it act as nobody from now on.
+        self.keys.doubt(|_, principal| principal.group.id == id);
+        Ok(())
     }
 
     /// The group that anyone may join by registering.

@@ -14,6 +14,7 @@ mod captcha;
 mod config;
 mod desk;
 mod entry;
+mod field;
 mod fitness;
 mod groups;
 mod hash;
@@ -45,6 +46,7 @@ mod whereabouts;
 pub use admin::{Actor, MovedIn, UserChange, UserFilter, UserSort, generated_password};
 pub use captcha::{CaptchaAction, CaptchaConfig, CaptchaProvider};
 pub use config::{ConfirmEmail, IdentityConfig, PasswordHash, Registration, TokenAlgorithm};
+pub use field::Field;
 pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
 pub use keys::{
@@ -52,10 +54,11 @@ pub use keys::{
     RateClass,
 };
 pub use letters::PagesConfig;
+pub use links::LinksConfig;
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
-pub use user::{NewUser, Profile, User, UserRecord, UserStatus};
+pub use user::{NewUser, User, UserRecord, UserSession, UserStatus};
 
 /// The feature's name, in migrations and in the OpenAPI document.
 pub const NAME: &str = "identity";

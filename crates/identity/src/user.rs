@@ -3,6 +3,8 @@
 use kernel::{Group, Secret, time::Timestamp};
 use uuid::Uuid;
 
+use crate::{accounts::Profile, tables::sessions::Listed};
+
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -70,6 +72,7 @@ pub struct NewUser {
 
 /// A user as administrators see one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct UserRecord {
     /// The user.
     pub user: User,
@@ -84,24 +87,31 @@ pub struct UserRecord {
     /// When one of the sessions that are alive was last used, to half a minute.
     pub last_seen: Option<Timestamp>,
     /// The profile, where it was asked for.
-    pub profile: Option<Profile>,
+    pub(crate) profile: Option<Profile>,
 }
 
-/// What a user tells others.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// The telephone number.
-    pub phone: Option<String>,
-    /// The last name.
-    pub last: Option<String>,
-    /// Where a picture is.
-    pub avatar: Option<String>,
-    /// The name at GitHub.
-    pub github: Option<String>,
-    /// The name at Instagram.
-    pub instagram: Option<String>,
-    /// Some words about oneself.
-    pub bio: Option<String>,
-    /// `dark`, `light` or `auto`.
-    pub theme: Option<String>,
+/// Where a user is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSession {
+    /// The session's id.
+    pub id: Uuid,
+    /// How it began: `password`, `pin`, `token` …; none in a session of an older version.
+    pub method: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to half a minute.
+    pub last_accessed: Timestamp,
+    /// When it ends, or ended, if it is used no more.
+    pub expires_at: Timestamp,
+    /// The address that it began from.
+    pub ip: Option<String>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+}
+
+impl From<Listed> for UserSession {
+    fn from(session: Listed) -> Self {
+        let Listed { id, method, created_at, last_accessed, expires_at, ip, user_agent, .. } = session;
+        Self { id, method, created_at, last_accessed, expires_at, ip, user_agent }
+    }
 }

@@ -4,7 +4,10 @@ use identity::GroupChange;
 use insula_tests::{Backend, Client, World, on_all_databases};
 use serde_json::{Value as Json, json};
 
-use crate::admin::{PASSWORD, delete, make, pages, patch};
+use crate::{
+    admin::{PASSWORD, delete, make, pages, patch},
+    post::Post,
+};
 
 on_all_databases!(
     users_are_made_shown_changed_and_removed,
@@ -17,6 +20,9 @@ on_all_databases!(
     two_administrators_cannot_remove_each_other,
     suspension_bites_at_once,
     users_of_another_tenant_do_not_exist,
+    a_key_reaches_no_further_than_its_scopes,
+    pins_and_cards_are_given_and_taken,
+    who_is_invited_sets_a_password,
 );
 
 async fn users_are_made_shown_changed_and_removed(backend: Backend) {
@@ -422,8 +428,13 @@ async fn suspension_bites_at_once(backend: Backend) {
     assert_eq!(admin.post("/admin/users", &new).await.body["user"]["status"], "suspended");
     let body = json!({"method": "password", "username": "later", "password": PASSWORD});
     assert_eq!(world.at(&world.tenant).post("/auth/login", &body).await.status, 401);
-    // Another password of one's own leaves the session that set it.
-    assert_eq!(patch(&admin, "/admin/users/1", &json!({"password": "horse battery staple"})).await.status, 200);
+    // What one's own routes ask a proof for is refused here.
+    for (change, field) in
+        [(json!({"password": "horse battery staple"}), "password"), (json!({"second_factor": null}), "second_factor")]
+    {
+        let answer = patch(&admin, "/admin/users/1", &change).await;
+        assert_eq!((answer.refusal(), answer.field()), ((409, "conflict"), field), "{}", answer.text);
+    }
     assert_eq!(admin.get("/auth/status").await.status, 200);
     world.end().await;
 }
@@ -446,5 +457,126 @@ async fn users_of_another_tenant_do_not_exist(backend: Backend) {
         assert_eq!(client.post("/admin/users", &body).await.status, 201);
     }
     assert_eq!(theirs.get("/auth/status").await.status, 200);
+    world.end().await;
+}
+
+async fn a_key_reaches_no_further_than_its_scopes(backend: Backend) {
+    let world = World::new(backend).await;
+    let admin = world.user("root", "administrators").await;
+    make(&admin, "jane", "users").await;
+    make(&admin, "pub", "publishers").await;
+    let key = async |kind: &str, scopes: &[&str]| {
+        let body =
+            json!({"kind": kind, "name": "k", "scopes": scopes, "group": (kind == "sk").then_some("administrators")});
+        let made = admin.post("/auth/keys", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        admin.with_token(made.body["secret"].as_str().unwrap())
+    };
+    for kind in ["pat", "sk"] {
+        let key = key(kind, &["users.manage", "users.read"]).await;
+        let new = |group: &str| json!({"username": format!("{kind}-{group}"), "password": PASSWORD, "group": group});
+        // Whoever comes in by the key must not be able to do what the key cannot.
+        for group in ["administrators", "moderators", "publishers"] {
+            assert_eq!(key.post("/admin/users", &new(group)).await.refusal(), (403, "scope_missing"), "{group}");
+            let answer = patch(&key, "/admin/users/2", &json!({"group": group})).await;
+            assert_eq!(answer.refusal(), (403, "scope_missing"), "{group}");
+        }
+        for user in [1, 3] {
+            let taken = patch(&key, &format!("/admin/users/{user}"), &json!({"password": "a password of mine"})).await;
+            assert_eq!(taken.refusal(), (403, "scope_missing"), "{}", taken.text);
+            assert_eq!(delete(&key, &format!("/admin/users/{user}")).await.refusal(), (403, "scope_missing"));
+        }
+        // What anyone becomes who registers, it may make and change.
+        let made = key.post("/admin/users", &new("users")).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let path = format!("/admin/users/{}", made.body["user"]["id"]);
+        assert_eq!(patch(&key, &path, &json!({"status": "suspended"})).await.status, 200);
+        assert_eq!(delete(&key, &path).await.status, 204);
+        assert_eq!(
+            key.post("/admin/groups", &json!({"name": "own", "power": 1})).await.refusal(),
+            (403, "scope_missing")
+        );
+    }
+    // A key with a user's rights dies with the user.
+    let other = make(&admin, "other", "administrators").await["id"].clone();
+    let client = world.at(&world.tenant).log_in("other", PASSWORD).await;
+    let made = client.post("/auth/keys", &json!({"kind": "pat", "name": "k", "scopes": ["users.read"]})).await;
+    let key = client.with_token(made.body["secret"].as_str().unwrap());
+    assert_eq!(key.get("/admin/users").await.status, 200);
+    patch(&admin, &format!("/admin/users/{other}"), &json!({"group": "users"})).await;
+    assert_eq!(key.get("/admin/users").await.status, 403, "demoted, at once");
+    patch(&admin, &format!("/admin/users/{other}"), &json!({"group": "administrators"})).await;
+    assert_eq!(key.get("/admin/users").await.status, 200);
+    patch(&admin, &format!("/admin/users/{other}"), &json!({"status": "suspended"})).await;
+    assert_eq!(key.get("/admin/users").await.status, 401, "suspended, at once");
+    patch(&admin, &format!("/admin/users/{other}"), &json!({"status": "active"})).await;
+    assert_eq!(key.get("/admin/users").await.status, 200);
+    assert_eq!(delete(&admin, &format!("/admin/users/{other}")).await.status, 204);
+    assert_eq!(key.get("/admin/users").await.status, 401, "deleted, at once");
+    world.end().await;
+}
+
+async fn pins_and_cards_are_given_and_taken(backend: Backend) {
+    let world = World::configured(backend, |config| {
+        let here = vec!["127.0.0.0/8".parse().unwrap()];
+        config.identity.whitelisted_pin_ips.clone_from(&here);
+        config.identity.whitelisted_string_ips = here;
+    })
+    .await;
+    let admin = world.user("root", "administrators").await;
+    let new = json!({"username": "jane", "pin": "0417", "login_string": "NFC-0123456789"});
+    let made = admin.post("/admin/users", &new).await;
+    let user = &made.body["user"];
+    assert_eq!(
+        (&user["has_pin"], &user["has_card"], &user["has_password"]),
+        (&json!(true), &json!(true), &json!(false))
+    );
+    assert!(!made.text.contains("0417") && !made.text.contains("NFC-"), "{}", made.text);
+    let nobody = world.at(&world.tenant);
+    let pin = json!({"method": "pin", "username": "jane", "pin": "0417"});
+    let card = json!({"method": "token", "login_string": "NFC-0123456789"});
+    assert_eq!(nobody.post("/auth/login", &pin).await.status, 200);
+    assert_eq!(nobody.post("/auth/login", &card).await.status, 200);
+    make(&admin, "john", "users").await;
+    let taken = patch(&admin, "/admin/users/3", &json!({"login_string": "NFC-0123456789"})).await;
+    assert_eq!((taken.refusal(), taken.field()), ((409, "name_taken"), "login_string"));
+    for (change, field) in [
+        (json!({"pin": "12"}), "pin"),
+        (json!({"login_string": "short"}), "login_string"),
+        (json!({"second_factor": true}), "second_factor"),
+    ] {
+        let answer = patch(&admin, "/admin/users/2", &change).await;
+        assert_eq!((answer.refusal(), answer.field()), ((400, "field_invalid"), field), "{}", answer.text);
+    }
+    let cleared =
+        patch(&admin, "/admin/users/2", &json!({"pin": null, "login_string": null, "second_factor": null})).await;
+    assert_eq!((&cleared.body["user"]["has_pin"], &cleared.body["user"]["has_card"]), (&json!(false), &json!(false)));
+    assert_eq!(nobody.post("/auth/login", &pin).await.status, 401);
+    assert_eq!(nobody.post("/auth/login", &card).await.status, 401);
+    assert_eq!(patch(&admin, "/admin/users/3", &json!({"login_string": "NFC-0123456789"})).await.status, 200);
+    world.end().await;
+}
+
+async fn who_is_invited_sets_a_password(backend: Backend) {
+    let (world, post) = Post::world(backend, |_| {}).await;
+    let admin = world.user("root", "administrators").await;
+    let nowhere = admin.post("/admin/users", &json!({"username": "jane", "invite": true})).await;
+    assert_eq!((nowhere.refusal(), nowhere.field()), ((400, "field_missing"), "email"));
+    let new = json!({"username": "jane", "email": "jane@example.com", "invite": true});
+    let made = admin.post("/admin/users", &new).await;
+    assert_eq!((made.status, &made.body["invited"]), (201, &json!(true)), "{}", made.text);
+    let nobody = world.at(&world.tenant);
+    let reset = async |token: &str| {
+        nobody.post("/auth/password/reset", &json!({"token": token, "password": PASSWORD})).await.status
+    };
+    let token = post.next("jane@example.com").await.token();
+    assert_eq!(reset(&token).await, 204);
+    nobody.log_in("jane", PASSWORD).await;
+    // A link that is on its way is good no more once the administrator has set another password.
+    nobody.post("/auth/password/forgot", &json!({"email": "jane@example.com"})).await;
+    let token = post.next("jane@example.com").await;
+    let token = if token.text.contains("?token=") { token } else { post.next("jane@example.com").await }.token();
+    assert_eq!(patch(&admin, "/admin/users/2", &json!({"password": "battery staple horse"})).await.status, 200);
+    assert_eq!(reset(&token).await, 410);
     world.end().await;
 }

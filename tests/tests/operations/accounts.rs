@@ -60,6 +60,8 @@ async fn users_are_changed_and_removed(backend: Backend) {
     assert_eq!(uma.get("/auth/status").await.status, 200);
     let shown = program.json(&["user", "show", "uma2"]);
     assert!(shown["last_seen"].is_string(), "{shown}");
+    let sessions = program.json(&["user", "sessions", "uma2"]);
+    assert_eq!((sessions.as_array().unwrap().len(), &sessions[0]["method"]), (1, &json!("password")), "{sessions}");
     assert_eq!(program.json(&["user", "logout", "uma2"]), json!({"username": "uma2", "sessions_ended": 1}));
     until("the server knows", Duration::from_secs(6), async || uma.get("/auth/status").await.status == 401).await;
     drop(serving);

@@ -8,5 +8,5 @@ mod proof;
 mod register;
 
 pub(crate) use me::{AccountChange, Farewell, OwnAccount};
-pub(crate) use profile::{Field, Profile, ProfileChange, Theme};
+pub(crate) use profile::{Profile, ProfileChange, Theme};
 pub(crate) use register::Registered;

@@ -1,10 +1,12 @@
 //! What users tell of themselves, and what fits there.
 
 use kernel::{Error, Reason, Result};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use store::Value;
 use url::Url;
 use utoipa::ToSchema;
+
+use crate::Field;
 
 /// What a user tells others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -84,24 +86,6 @@ pub(crate) struct ProfileChange {
     #[serde(default)]
     #[schema(value_type = Option<Theme>)]
     theme: Field<Theme>,
-}
-
-/// A field of a change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Field<T> {
-    /// It was not sent and stays as it is.
-    #[default]
-    Kept,
-    /// It was sent as null.
-    Cleared,
-    /// It was sent.
-    Set(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(field)?.map_or(Self::Cleared, Self::Set))
-    }
 }
 
 impl Field<String> {

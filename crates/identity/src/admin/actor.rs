@@ -49,11 +49,6 @@ impl Actor {
         self.caller.as_ref().map_or(100, |caller| caller.group.power)
     }
 
-    /// The calling session, which is spared where it changes its own user.
-    pub(crate) fn session(&self) -> Option<Uuid> {
-        self.caller.as_ref().and_then(|caller| caller.session().ok())
-    }
-
     /// Refuses a group that is beyond the caller: of more power, with an ability that the caller lacks, or, for an API
     /// key, with abilities that are none of its scopes. `free` is the group that anyone may join by registering.
     ///

@@ -9,7 +9,7 @@ use store::{
 };
 
 use super::Actor;
-use crate::{Identity, NewUser, bootstrap::ADMINISTRATORS, generated_password};
+use crate::{Field, Identity, NewUser, bootstrap::ADMINISTRATORS, generated_password};
 
 const MAX_ORIGINS: usize = 100;
 const MAX_ORIGIN: usize = 200;
@@ -19,7 +19,7 @@ const MAX_ORIGIN: usize = 200;
 pub(crate) struct TenantChange {
     pub(crate) status: Option<TenantStatus>,
     /// The domain, or none from now on.
-    pub(crate) domain: Option<Option<String>>,
+    pub(crate) domain: Field<String>,
     pub(crate) cors_origins: Option<Vec<String>>,
 }
 
@@ -127,8 +127,8 @@ impl Identity {
         }
         change.cors_origins.as_deref().map(check_origins).transpose()?;
         // First what may be refused.
-        if let Some(domain) = &change.domain {
-            self.tenants.set_domain(tenant, domain.as_deref()).await?;
+        if change.domain.is_sent() {
+            self.tenants.set_domain(tenant, change.domain.value().map(String::as_str)).await?;
         }
         if let Some(origins) = &change.cors_origins {
             self.tenants.set_cors_origins(tenant, origins).await?;
@@ -174,7 +174,7 @@ impl TenantChange {
     fn fields(&self) -> Vec<&'static str> {
         let all = [
             ("status", self.status.is_some()),
-            ("domain", self.domain.is_some()),
+            ("domain", self.domain.is_sent()),
             ("cors_origins", self.cors_origins.is_some()),
         ];
         all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()

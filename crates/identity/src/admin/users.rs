@@ -10,13 +10,13 @@ use store::{
 use uuid::Uuid;
 
 use crate::{
-    Actor, Identity, NewUser, User, UserRecord, UserStatus,
+    Actor, Field, Identity, NewUser, User, UserRecord, UserSession, UserStatus,
     desk::{card_hash, check_card, check_pin, pin_hash},
     fitness,
     tables::{
         directory,
         groups::{self, GroupLookup},
-        second_factors, sessions,
+        one_time_tokens, removal, second_factors, sessions,
         users::{self, Lookup},
     },
     users::{find_group, finished, no_user, taken},
@@ -28,7 +28,7 @@ pub struct UserChange {
     /// The name to log in with.
     pub username: Option<String>,
     /// The e-mail address, or none from now on. Another address is unconfirmed.
-    pub email: Option<Option<String>>,
+    pub email: Field<String>,
     /// The name to show.
     pub name: Option<String>,
     /// The group's name.
@@ -40,9 +40,9 @@ pub struct UserChange {
     /// Whether the address proved to be the user's own.
     pub email_verified: Option<bool>,
     /// The PIN, or none from now on.
-    pub pin: Option<Option<Secret>>,
+    pub pin: Field<Secret>,
     /// The text of the card or badge, or none from now on.
-    pub login_string: Option<Option<Secret>>,
+    pub login_string: Field<Secret>,
     /// Whether the second factor goes, for whoever has lost it.
     pub reset_second_factor: bool,
 }
@@ -102,6 +102,8 @@ struct Checked {
     group: Option<i64>,
     status: Option<UserStatus>,
     ends_sessions: bool,
+    /// Whether links that were sent by mail are good no more.
+    voids_links: bool,
     resets_second_factor: bool,
 }
 
@@ -186,8 +188,8 @@ impl Identity {
         let known = users::find(&open.system, &Lookup::Id(id)).await?.ok_or_else(no_user)?.user;
         let free = self.free(open).await?;
         actor.require_reach(&known.group, &free)?;
-        if change.status == Some(UserStatus::Suspended) && actor.is(id) {
-            return Err(Error::new(Reason::Conflict, "You cannot suspend yourself").at("status"));
+        if actor.is(id) {
+            refuse_for_oneself(change)?;
         }
         let checked = Arc::new(self.check(open, &known, change).await?);
         if checked.values.is_empty() && !checked.resets_second_factor {
@@ -198,11 +200,6 @@ impl Identity {
         let changed = open.system.transaction(&context, move |transaction| {
             let (ddl, actor, free, work) = (ddl.clone(), Arc::clone(&actor), free.clone(), Arc::clone(&work));
             Box::pin(async move {
-                users::take_turns(transaction, &ddl).await?;
-                let gone = || store::Error::from(no_user());
-                users::lock(transaction, &ddl, id).await?.ok_or_else(gone)?;
-                let before = users::find_in(transaction, &ddl, &Lookup::Id(id)).await?.ok_or_else(gone)?.user;
-                actor.require_reach(&before.group, &free)?;
                 let group = match work.group {
                     Some(group) => {
                         let group = groups::find_in(transaction, &ddl, &GroupLookup::Id(group)).await?;
@@ -213,26 +210,37 @@ impl Identity {
                 if let Some(group) = &group {
                     actor.require_reach(group, &free).map_err(|error| error.at("group"))?;
                 }
+                let demotes = group.as_ref().is_some_and(|group| group.power < 100);
+                if (demotes || work.status == Some(UserStatus::Suspended)) && !actor.is_operator() {
+                    removal::refuse_last_administrator(transaction, &ddl, id).await?;
+                }
+                let gone = || store::Error::from(no_user());
+                users::lock(transaction, &ddl, id).await?.ok_or_else(gone)?;
+                let before = users::find_in(transaction, &ddl, &Lookup::Id(id)).await?.ok_or_else(gone)?.user;
+                actor.require_reach(&before.group, &free)?;
                 users::set(transaction, &ddl, id, work.values.clone()).await?;
+                if work.voids_links {
+                    one_time_tokens::void_all(transaction, &ddl, id).await?;
+                }
                 if work.resets_second_factor {
                     second_factors::remove(transaction, &ddl, id).await?;
-                }
-                let demoted = group.as_ref().is_some_and(|group| group.power < 100);
-                let suspended = work.status == Some(UserStatus::Suspended);
-                if is_administrator(&before) && (demoted || suspended) {
-                    spare_an_administrator(transaction, &ddl, &actor).await?;
                 }
                 if !work.ends_sessions {
                     return Ok(Vec::new());
                 }
-                let spared = actor.session().filter(|_| actor.is(id));
-                sessions::end_all(transaction, &ddl, id, spared).await
+                sessions::end_all(transaction, &ddl, id, None).await
             })
         });
         self.sessions.end(&changed.await.map_err(taken)?);
         self.sessions.doubt(|principal| principal.id == id);
         self.keys.doubt_of(id);
         Ok(())
+    }
+
+    /// The sessions of a user that are alive or can be renewed, the newest first.
+    pub async fn sessions_of(&self, open: &OpenTenant, user: Uuid) -> Result<Vec<UserSession>> {
+        let listed = sessions::list(&open.system, user, kernel::time::now()).await?;
+        Ok(listed.into_iter().map(UserSession::from).collect())
     }
 
     /// Ends all sessions of a user and tells how many. Errors: 404; 403 where the user is beyond the actor.
@@ -278,16 +286,15 @@ impl Identity {
         let removed = open.system.transaction(&context, move |transaction| {
             let (ddl, actor, free) = (ddl.clone(), Arc::clone(&actor), free.clone());
             Box::pin(async move {
-                users::take_turns(transaction, &ddl).await?;
+                if !actor.is_operator() {
+                    removal::refuse_last_administrator(transaction, &ddl, id).await?;
+                }
                 let gone = || store::Error::from(no_user());
                 users::lock(transaction, &ddl, id).await?.ok_or_else(gone)?;
                 let before = users::find_in(transaction, &ddl, &Lookup::Id(id)).await?.ok_or_else(gone)?.user;
                 actor.require_reach(&before.group, &free)?;
                 let ended = sessions::end_all(transaction, &ddl, id, None).await?;
-                users::remove(transaction, &ddl, id).await?;
-                if is_administrator(&before) {
-                    spare_an_administrator(transaction, &ddl, &actor).await?;
-                }
+                removal::remove(transaction, &ddl, id).await?;
                 Ok(ended)
             })
         });
@@ -304,6 +311,7 @@ impl Identity {
             group: None,
             status: change.status,
             ends_sessions: change.password.is_some() || change.status == Some(UserStatus::Suspended),
+            voids_links: change.password.is_some() || change.email.is_sent(),
             resets_second_factor: change.reset_second_factor,
         };
         if let Some(username) = &change.username {
@@ -311,11 +319,14 @@ impl Identity {
             values.push(("username_key", Value::from(username.to_ascii_lowercase())));
             values.push(("username", Value::from(username.as_str())));
         }
-        let email = change.email.as_ref().map_or(known.email.as_deref(), |email| email.as_deref());
-        if let Some(email) = &change.email {
-            email.as_deref().map(fitness::check_email).transpose()?;
-            values.push(("email_key", Value::from(email.as_deref().map(str::to_ascii_lowercase))));
-            values.push(("email", Value::from(email.clone())));
+        let email = match &change.email {
+            Field::Kept => known.email.as_deref(),
+            sent => sent.value().map(String::as_str),
+        };
+        if change.email.is_sent() {
+            email.map(fitness::check_email).transpose()?;
+            values.push(("email_key", Value::from(email.map(str::to_ascii_lowercase))));
+            values.push(("email", Value::from(email)));
         }
         if let Some(name) = &change.name {
             fitness::check_name(name)?;
@@ -348,14 +359,15 @@ impl Identity {
             fitness::check_password(password, change.username.as_deref().unwrap_or(&known.username), email)?;
             values.push(("password", Value::from(self.hasher.hash(password).await?)));
         }
-        if let Some(pin) = &change.pin {
-            pin.as_ref().map(check_pin).transpose()?;
-            let hash = pin.as_ref().map(|pin| pin_hash(&open.key, known.id, pin));
-            values.push(("pin_code", Value::from(hash)));
+        if change.pin.is_sent() {
+            let pin = change.pin.value();
+            pin.map(check_pin).transpose()?;
+            values.push(("pin_code", Value::from(pin.map(|pin| pin_hash(&open.key, known.id, pin)))));
         }
-        if let Some(text) = &change.login_string {
-            text.as_ref().map(check_card).transpose()?;
-            values.push(("login_string", Value::from(text.as_ref().map(|text| card_hash(&open.key, text)))));
+        if change.login_string.is_sent() {
+            let text = change.login_string.value();
+            text.map(check_card).transpose()?;
+            values.push(("login_string", Value::from(text.map(|text| card_hash(&open.key, text)))));
         }
         checked.values = values;
         Ok(checked)
@@ -367,33 +379,30 @@ impl UserChange {
     fn fields(&self) -> Vec<&'static str> {
         let all = [
             ("username", self.username.is_some()),
-            ("email", self.email.is_some()),
+            ("email", self.email.is_sent()),
             ("name", self.name.is_some()),
             ("group", self.group.is_some()),
             ("status", self.status.is_some()),
             ("password", self.password.is_some()),
             ("email_verified", self.email_verified.is_some()),
-            ("pin", self.pin.is_some()),
-            ("login_string", self.login_string.is_some()),
+            ("pin", self.pin.is_sent()),
+            ("login_string", self.login_string.is_sent()),
             ("second_factor", self.reset_second_factor),
         ];
         all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()
     }
 }
 
-/// Whether a user may do everything.
-fn is_administrator(user: &User) -> bool {
-    user.status == UserStatus::Active && user.group.power >= 100
-}
-
-/// Undoes a change that leaves nobody who may do everything. The operator may: the command line makes another.
-pub(crate) async fn spare_an_administrator(
-    transaction: &mut store::Transaction<'_>,
-    ddl: &store::Ddl,
-    actor: &Actor,
-) -> store::Result<()> {
-    if !actor.is_operator() && users::administrators(transaction, ddl).await? == 0 {
-        return Err(Error::plain(Reason::LastAdministrator).into());
-    }
-    Ok(())
+/// Refuses what would lock the caller out, and what the caller's own routes ask a proof for.
+fn refuse_for_oneself(change: &UserChange) -> Result<()> {
+    let (field, message) = if change.status == Some(UserStatus::Suspended) {
+        ("status", "You cannot suspend yourself")
+    } else if change.password.is_some() {
+        ("password", "Your own password is changed at POST /auth/password/change")
+    } else if change.reset_second_factor {
+        ("second_factor", "Your own second factor is removed at POST /auth/totp/disable")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Reason::Conflict, message).at(field))
 }

@@ -7,15 +7,12 @@ use store::{
     paging::{self, Found, Page, Sort},
 };
 
-use super::{column, groups::GROUPS, of, sessions::SESSIONS, users, users::USERS};
+use super::{column, groups::GROUPS, of, profiles, profiles::PROFILES, sessions::SESSIONS, users, users::USERS};
 use crate::{
-    Profile, UserRecord, UserStatus,
+    UserRecord, UserStatus,
     admin::users::{UserFilter, UserSort},
     tables::users::Lookup,
 };
-
-const PROFILES: &str = "_profiles";
-const PROFILE: [&str; 7] = ["phone", "last", "avatar", "github", "instagram", "bio", "theme"];
 
 fn select(ddl: &Ddl, profile: bool) -> SelectStatement {
     let mut select = users::select(ddl);
@@ -30,7 +27,7 @@ fn select(ddl: &Ddl, profile: bool) -> SelectStatement {
     if profile {
         let same_user = Expr::col(of(PROFILES, "user_id")).equals(of(USERS, "id"));
         select.join(JoinType::LeftJoin, ddl.table(PROFILES), same_user);
-        select.columns(PROFILE.map(|name| of(PROFILES, name)));
+        select.columns(profiles::COLUMNS.map(|name| of(PROFILES, name)));
     }
     select
 }
@@ -41,18 +38,7 @@ const WIDTH: usize = users::WIDTH + 2;
 fn from_row(row: &Row, profile: bool) -> Result<UserRecord> {
     let stored = users::from_row(row)?;
     let [factor, seen] = std::array::from_fn(|offset| users::WIDTH + offset);
-    let text = |offset: usize| -> Result<_> { Ok(row.maybe_text(WIDTH + offset)?.map(str::to_owned)) };
-    let profile = profile.then(|| -> Result<_> {
-        Ok(Profile {
-            phone: text(0)?,
-            last: text(1)?,
-            avatar: text(2)?,
-            github: text(3)?,
-            instagram: text(4)?,
-            bio: text(5)?,
-            theme: text(6)?,
-        })
-    });
+    let profile = profile.then(|| profiles::from_row(row, WIDTH));
     Ok(UserRecord {
         user: stored.user,
         has_password: stored.password.is_some(),
@@ -83,7 +69,7 @@ pub(crate) async fn page(
     select.expr(key.clone());
     filtered(&mut select, filter);
     paging::apply(&mut select, page, &key, &Expr::col(of(USERS, "number")));
-    let position = WIDTH + if profile { PROFILE.len() } else { 0 };
+    let position = WIDTH + if profile { profiles::COLUMNS.len() } else { 0 };
     let rows = database.read(&select).await?;
     let rows = rows.iter().map(|row| {
         let record = from_row(row, profile)?;

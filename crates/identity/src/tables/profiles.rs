@@ -1,15 +1,15 @@
 //! `_profiles`: what users tell of themselves.
 
 use sea_query::{Alias, Expr, ExprTrait, JoinType, Query};
-use store::{Database, Ddl, Result, Transaction, Value};
+use store::{Database, Ddl, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
 use super::{column, insert, of, users::USERS};
 use crate::accounts::{Profile, Theme};
 
-const PROFILES: &str = "_profiles";
+pub(super) const PROFILES: &str = "_profiles";
 const SECOND_FACTORS: &str = "_second_factors";
-const COLUMNS: [&str; 7] = ["phone", "last", "avatar", "github", "instagram", "bio", "theme"];
+pub(super) const COLUMNS: [&str; 7] = ["phone", "last", "avatar", "github", "instagram", "bio", "theme"];
 
 /// Stores the empty profile of a new user.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, user: Uuid) -> Result<()> {
@@ -29,17 +29,21 @@ pub(crate) async fn read(database: &Database, user: Uuid) -> Result<(Profile, bo
     select.and_where(Expr::col(of(USERS, "id")).eq(user.to_string()));
     let rows = database.read(&select).await?;
     let Some(row) = rows.first() else { return Ok((Profile::default(), false)) };
-    let text = |index| -> Result<_> { Ok(row.maybe_text(index)?.map(str::to_owned)) };
-    let profile = Profile {
+    Ok((from_row(row, 0)?, !row.is_null(COLUMNS.len())))
+}
+
+/// A profile from [`COLUMNS`], which begin at an index.
+pub(super) fn from_row(row: &Row, first: usize) -> Result<Profile> {
+    let text = |index| -> Result<_> { Ok(row.maybe_text(first + index)?.map(str::to_owned)) };
+    Ok(Profile {
         phone: text(0)?,
         last: text(1)?,
         avatar: text(2)?,
         github: text(3)?,
         instagram: text(4)?,
         bio: text(5)?,
-        theme: row.maybe_text(6)?.and_then(Theme::from_word),
-    };
-    Ok((profile, !row.is_null(7)))
+        theme: row.maybe_text(first + 6)?.and_then(Theme::from_word),
+    })
 }
 
 /// Writes columns of the profile of a user whose row is locked.

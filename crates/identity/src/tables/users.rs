@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use kernel::{WriteContext, time::Timestamp};
-use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement};
+use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement};
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
@@ -215,26 +215,6 @@ pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid)
     }))
 }
 
-/// Makes those wait for one another who might leave the tenant without an administrator, until the end of the
-/// transaction: it locks the groups that may do everything. To be called before anything else is locked or read.
-pub(crate) async fn take_turns(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<()> {
-    let mut groups = Query::select();
-    groups.column(Alias::new("id")).from(ddl.table(GROUPS)).and_where(column("power").gte(100_i64));
-    groups.order_by(Alias::new("id"), Order::Asc).lock_exclusive();
-    transaction.rows(&groups).await.map(drop)
-}
-
-/// How many active users may do everything.
-pub(crate) async fn administrators(transaction: &mut Transaction<'_>, ddl: &Ddl) -> Result<i64> {
-    let mut select = Query::select();
-    select.expr(Func::count(Expr::col(of(USERS, "id")))).from(ddl.table(USERS));
-    let same_group = Expr::col(of(USERS, "group_id")).equals(of(GROUPS, "id"));
-    select.join(JoinType::InnerJoin, ddl.table(GROUPS), same_group);
-    select.and_where(Expr::col(of(USERS, "status")).eq(UserStatus::Active.word()));
-    select.and_where(Expr::col(of(GROUPS, "power")).gte(100_i64));
-    transaction.rows(&select).await?.first().map_or(Ok(0), |row| row.int(0))
-}
-
 /// Changes columns of a user.
 pub(crate) async fn set(
     transaction: &mut Transaction<'_>,
@@ -250,13 +230,6 @@ pub(crate) async fn set(
     update.value(Alias::new("last_modified_at"), Expr::from(Value::from(kernel::time::now())));
     update.value(Alias::new("last_modified_by"), Expr::from(Value::from(transaction.context().user)));
     transaction.execute(&update).await.map(drop)
-}
-
-/// Removes a user with everything that is the user's.
-pub(crate) async fn remove(transaction: &mut Transaction<'_>, ddl: &Ddl, id: Uuid) -> Result<()> {
-    let mut delete = Query::delete();
-    delete.from_table(ddl.table(USERS)).and_where(column("id").eq(id.to_string()));
-    transaction.execute(&delete).await.map(drop)
 }
 
 /// Replaces a password's hash by one of the same password, unless it has changed meanwhile.

@@ -107,6 +107,7 @@ pub(super) struct Set {
 
 /// Whose preferences users may read and write.
 #[derive(Debug, Clone, Copy, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "the words that are stored")]
 enum SettingsAccess {
     ReadOwnOnly,
     ReadWriteOwn,
@@ -159,7 +160,8 @@ impl Group {
         match self {
             Self::List(_) => {
                 let groups = identity.group_records(&open).await?;
-                tell(groups.into_iter().map(Shown::from).collect(), output);
+                let shown: Vec<_> = groups.into_iter().map(Shown::from).collect();
+                tell(&shown, output);
             }
             Self::Show(named) => {
                 let shown = Shown::from(identity.group(&open, &named.name).await?);
@@ -169,7 +171,7 @@ impl Group {
                 let name = set.named.name.clone();
                 let change = set.change(None)?;
                 let made = identity.add_group(&open, &actor, GroupChange { name, ..change }).await?;
-                tell(vec![made.into()], output);
+                tell(&[made.into()], output);
             }
             Self::Set(set) => {
                 let name = set.named.name.clone();
@@ -179,12 +181,12 @@ impl Group {
                     Some(_) => identity.change_group(&open, &actor, &name, change).await?,
                     None => identity.add_group(&open, &actor, change).await?,
                 };
-                tell(vec![saved.into()], output);
+                tell(&[saved.into()], output);
             }
             Self::Rename(Rename { named, to }) => {
                 let change = GroupChange { name: to, ..GroupChange::default() };
                 let renamed = identity.change_group(&open, &actor, &named.name, change).await?;
-                tell(vec![renamed.into()], output);
+                tell(&[renamed.into()], output);
             }
             Self::Delete(Named { name, .. }) => {
                 identity.remove_group(&open, &actor, &name).await?;
@@ -204,8 +206,8 @@ impl Group {
     }
 }
 
-fn tell(shown: Vec<Shown>, output: Output) {
-    output.list(&shown, &["NAME", "POWER", "RULES", "COLUMN RULES", "ABILITIES"], |group| {
+fn tell(shown: &[Shown], output: Output) {
+    output.list(shown, &["NAME", "POWER", "RULES", "COLUMN RULES", "ABILITIES"], |group| {
         let words = |list: &[String]| or_dash(Some(&list.join(" ")));
         vec![
             group.name.clone(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Identity,
-    accounts::{AccountChange, Farewell, Field, OwnAccount, Profile, ProfileChange},
+    Field, Identity,
+    accounts::{AccountChange, Farewell, OwnAccount, Profile, ProfileChange},
     routes::{Account, visitor},
 };
 

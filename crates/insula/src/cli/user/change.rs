@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
-use identity::{Actor, UserChange, UserStatus};
+use identity::{Actor, Field, UserChange, UserStatus};
 
 use super::{Named, Output, Place, Shown, Status, secret_source::SecretSource};
 use crate::{
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Set {
 
 impl Set {
     pub(super) async fn run(self, place: &Place<'_>) -> Result<Shown> {
-        let email = if self.no_email { Some(None) } else { self.email.map(Some) };
+        let email = if self.no_email { Field::Cleared } else { self.email.map_or(Field::Kept, Field::Set) };
         let change = UserChange {
             username: self.username,
             email,
@@ -96,12 +96,12 @@ pub(in crate::cli) struct SetSecret {
 
 impl SetSecret {
     pub(super) async fn set_pin(self, place: &Place<'_>) -> Result<Shown> {
-        let change = UserChange { pin: Some(self.secret.get()?), ..UserChange::default() };
+        let change = UserChange { pin: self.secret.get()?.into(), ..UserChange::default() };
         place.change(&self.named.user, change).await
     }
 
     pub(super) async fn set_card(self, place: &Place<'_>) -> Result<Shown> {
-        let change = UserChange { login_string: Some(self.secret.get()?), ..UserChange::default() };
+        let change = UserChange { login_string: self.secret.get()?.into(), ..UserChange::default() };
         place.change(&self.named.user, change).await
     }
 }

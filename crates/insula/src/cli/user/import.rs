@@ -21,7 +21,7 @@ const NAMED: usize = 1_000;
 /// Move in the users of another program, 200 a transaction.
 ///
 /// A CSV file names its fields in the first line, a JSON lines file in every object: username, email, name, group, and
-/// password_hash (of bcrypt or Argon2) or password. Users whose name is there already are passed over, so that an
+/// `password_hash` (of bcrypt or Argon2) or password. Users whose name is there already are passed over, so that an
 /// import can be run again, also after it was killed. Users that are refused are named with their lines, and the others
 /// are stored all the same.
 #[derive(Args)]
@@ -52,11 +52,11 @@ struct Report {
     /// Users that are unfit.
     refused: u64,
     /// The first of them.
-    problems: Vec<Problem>,
+    problems: Vec<Bad>,
 }
 
 #[derive(Serialize)]
-struct Problem {
+struct Bad {
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
@@ -69,7 +69,7 @@ impl Report {
         if self.problems.len() < NAMED {
             let at = field.as_ref().map(|field| format!(" {field}:")).unwrap_or_default();
             progress.say(&format!("line {line}:{at} {problem}"));
-            self.problems.push(Problem { line, field, problem });
+            self.problems.push(Bad { line, field, problem });
         }
     }
 }

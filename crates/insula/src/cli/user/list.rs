@@ -1,10 +1,12 @@
 //! `insula user list`.
 
 use clap::Args;
-use identity::{UserFilter, UserSort};
+use identity::{UserFilter, UserSession, UserSort};
+use kernel::time;
+use serde::Serialize;
 use store::paging::{Page, Sort};
 
-use super::{Output, Place, Shown, Status, Which, or_dash};
+use super::{Named, Output, Place, Shown, Status, Which, or_dash};
 use crate::failure::{Failure, Result};
 
 /// Users that are read at once.
@@ -21,7 +23,7 @@ pub(in crate::cli) struct List {
     /// Only users with this text in name, user name or e-mail address
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// number, username, email, name or created_at; with - before it the other way round
+    /// number, username, email, name or `created_at`; with - before it the other way round
     #[arg(long, default_value = "number", allow_hyphen_values = true)]
     sort: String,
     #[command(flatten)]
@@ -65,4 +67,48 @@ impl List {
         });
         Ok(())
     }
+}
+
+/// A session as it is shown.
+#[derive(Serialize)]
+struct ShownSession {
+    id: String,
+    method: Option<String>,
+    created_at: String,
+    last_accessed: String,
+    expires_at: String,
+    ip: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl From<UserSession> for ShownSession {
+    fn from(session: UserSession) -> Self {
+        Self {
+            id: session.id.to_string(),
+            method: session.method,
+            created_at: time::rfc3339(session.created_at),
+            last_accessed: time::rfc3339(session.last_accessed),
+            expires_at: time::rfc3339(session.expires_at),
+            ip: session.ip,
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+pub(super) async fn sessions(named: &Named, place: &Place<'_>, output: Output) -> Result<()> {
+    let user = place.find(&named.user).await?;
+    let sessions = place.identity.sessions_of(place.open, user.id).await?;
+    let shown: Vec<_> = sessions.into_iter().map(ShownSession::from).collect();
+    output.list(&shown, &["BEGAN", "LAST USED", "ENDS", "BY", "ADDRESS", "CLIENT"], |session| {
+        vec![
+            session.created_at.clone(),
+            session.last_accessed.clone(),
+            session.expires_at.clone(),
+            or_dash(session.method.as_deref()),
+            or_dash(session.ip.as_deref()),
+            // A client may call itself anything; a terminal must not obey it.
+            or_dash(session.user_agent.as_deref()).chars().filter(|c| !c.is_control()).take(60).collect(),
+        ]
+    });
+    Ok(())
 }

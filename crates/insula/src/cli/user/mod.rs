@@ -56,6 +56,9 @@ pub(super) enum User {
     /// Let a suspended user log in again
     #[command(after_help = "Example:\n  insula user resume uma")]
     Resume(Named),
+    /// List where a user is logged in, the newest first
+    #[command(after_help = "Example:\n  insula user sessions uma")]
+    Sessions(Named),
     /// End all sessions of a user
     #[command(after_help = "Example:\n  insula user logout uma")]
     Logout(Named),
@@ -119,6 +122,7 @@ impl From<Status> for UserStatus {
 
 /// A user as it is shown.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Shown {
     id: String,
     number: i64,
@@ -195,6 +199,7 @@ impl User {
             Self::List(list) => return list.run(&place, output).await,
             Self::Import(import) => return import.run(&place, output).await,
             Self::Delete(delete) => return delete.run(&place, output).await,
+            Self::Sessions(named) => return list::sessions(&named, &place, output).await,
             Self::Logout(named) => return change::log_out(&named, &place, output).await,
             Self::Create(create) => create.run(&place).await?,
             Self::Show(named) => place.show(place.find(&named.user).await?.id).await?,
@@ -226,6 +231,7 @@ impl User {
             Self::Show(named)
             | Self::Suspend(named)
             | Self::Resume(named)
+            | Self::Sessions(named)
             | Self::Logout(named)
             | Self::ResetSecondFactor(named) => &named.which,
         }

@@ -8,11 +8,8 @@ use kernel::ability;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{
-    super::{super::visitor, given},
-    OneGroup,
-};
-use crate::{Actor, GroupChange, Identity};
+use super::{super::super::visitor, OneGroup};
+use crate::{Actor, Field, GroupChange, Identity};
 
 /// What changes of a group; what is absent stays.
 #[derive(Deserialize, ToSchema)]
@@ -31,23 +28,23 @@ pub(super) struct ChangeGroup {
     /// Named rights in place of those before; none that the caller lacks.
     abilities: Option<Vec<String>>,
     /// Rows that one select may return; null for the tenant's default, as in all limits.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<u32>)]
-    max_limit: Option<Option<u32>>,
+    max_limit: Field<u32>,
     /// Conditions that one query may have.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<u32>)]
-    max_where_conditions: Option<Option<u32>>,
+    max_where_conditions: Field<u32>,
     /// Whether batches are allowed.
     allow_batch_operations: Option<bool>,
     /// Minutes without activity after which a session ends.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<u32>)]
-    session_timeout_minutes: Option<Option<u32>>,
+    session_timeout_minutes: Field<u32>,
     /// Sessions that a user may have at once.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<u32>)]
-    max_concurrent_sessions: Option<Option<u32>>,
+    max_concurrent_sessions: Field<u32>,
     /// `read-own-only`, `read-write-own` or `read-write-all`.
     user_settings_access: Option<String>,
 }
@@ -55,7 +52,7 @@ pub(super) struct ChangeGroup {
 impl ChangeGroup {
     fn of(self, known: String) -> GroupChange {
         // 0 stands for the tenant's default.
-        let limit = |limit: Option<Option<u32>>| limit.map(Option::unwrap_or_default);
+        let limit = |limit: Field<u32>| limit.sent().map(Option::unwrap_or_default);
         GroupChange {
             name: self.name.unwrap_or(known),
             power: self.power,

@@ -30,7 +30,7 @@ pub(super) struct ListGroups {
 
 /// One page of groups.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Groups {
+pub(super) struct GroupPage {
     /// The groups.
     groups: Vec<AdminGroup>,
     /// The `cursor` of the next page; null on the last.
@@ -44,7 +44,7 @@ pub(super) struct Groups {
     operation_id = "list_groups",
     params(ListGroups),
     responses(
-        (status = 200, body = Groups),
+        (status = 200, body = GroupPage),
         (status = 403, body = edge::Envelope, description = "`ability_missing`, `scope_missing`."),
     )
 )]
@@ -58,7 +58,7 @@ pub(super) async fn list_groups(
     let text = paging::text("q", query.q)?;
     let open = identity.tenants.open(caller.tenant()).await?;
     let found = identity.group_page(&open, text.as_deref(), &page).await?;
-    Ok(Answer::ok(Groups {
+    Ok(Answer::ok(GroupPage {
         next_cursor: found.next.as_ref().map(|last| paging::cursor(&page, last)),
         groups: found.rows.into_iter().map(AdminGroup::from).collect(),
     }))

@@ -7,11 +7,8 @@ use edge::{Answer, Caller, Json, Path, RequestInfo};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{
-    super::{super::visitor, given},
-    OneTenant, Status,
-};
-use crate::{Actor, Identity, admin::TenantChange};
+use super::{super::super::visitor, OneTenant, Status};
+use crate::{Actor, Field, Identity, admin::TenantChange};
 
 /// What changes of a tenant; what is absent stays.
 #[derive(Deserialize, ToSchema)]
@@ -20,9 +17,9 @@ pub(super) struct ChangeTenant {
     /// Whether it answers.
     status: Option<Status>,
     /// The domain below which its hosts are; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    domain: Option<Option<String>>,
+    domain: Field<String>,
     /// Origins of web pages that may call it, in place of those before.
     cors_origins: Option<Vec<String>>,
 }

@@ -35,7 +35,7 @@ pub(super) struct ListTenants {
 
 /// One page of tenants.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Tenants {
+pub(super) struct TenantPage {
     /// The tenants.
     tenants: Vec<AdminTenant>,
     /// The `cursor` of the next page; null on the last.
@@ -49,7 +49,7 @@ pub(super) struct Tenants {
     operation_id = "list_tenants",
     params(ListTenants),
     responses(
-        (status = 200, body = Tenants),
+        (status = 200, body = TenantPage),
         (status = 403, body = edge::Envelope, description = "`ability_missing`, `scope_missing`."),
     )
 )]
@@ -65,7 +65,7 @@ pub(super) async fn list_tenants(
         text: paging::text("q", query.q)?,
     };
     let found = identity.tenant_page(&filter, &page).await?;
-    Ok(Answer::ok(Tenants {
+    Ok(Answer::ok(TenantPage {
         next_cursor: found.next.as_ref().map(|last| paging::cursor(&page, last)),
         tenants: found.rows.iter().map(|record| AdminTenant::from(&**record)).collect(),
     }))

@@ -8,11 +8,8 @@ use kernel::{Secret, ability};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{
-    super::{super::visitor, given},
-    OneUser, Status, named,
-};
-use crate::{Actor, Identity, UserChange, tables::users::Lookup};
+use super::{super::super::visitor, OneUser, Status, named};
+use crate::{Actor, Field, Identity, UserChange, tables::users::Lookup};
 
 /// What changes of a user; what is absent stays.
 #[derive(Deserialize, ToSchema)]
@@ -21,9 +18,9 @@ pub(super) struct ChangeUser {
     /// The name to log in with.
     username: Option<String>,
     /// The e-mail address; null for none. Another address is unconfirmed.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
+    email: Field<String>,
     /// Whether the address counts as the user's own.
     email_verified: Option<bool>,
     /// The name to show.
@@ -36,17 +33,17 @@ pub(super) struct ChangeUser {
     #[schema(value_type = Option<String>)]
     password: Option<Secret>,
     /// A PIN of 4 to 12 digits; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    pin: Option<Option<Secret>>,
+    pin: Field<Secret>,
     /// The text of a card or badge, 8 to 128 characters; null for none.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    login_string: Option<Option<Secret>>,
+    login_string: Field<Secret>,
     /// Null removes it, for whoever has lost it. Only the user can set one.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<()>)]
-    second_factor: Option<Option<Never>>,
+    second_factor: Field<Never>,
 }
 
 /// Nothing can be read into it but null around it.
@@ -65,7 +62,7 @@ impl From<ChangeUser> for UserChange {
             email_verified: body.email_verified,
             pin: body.pin,
             login_string: body.login_string,
-            reset_second_factor: body.second_factor.is_some(),
+            reset_second_factor: body.second_factor.is_sent(),
         }
     }
 }

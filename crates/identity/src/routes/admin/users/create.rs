@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{super::super::visitor, OneUser, Status};
-use crate::{Actor, Identity, NewUser, UserChange, generated_password, tables::users::Lookup};
+use crate::{Actor, Field, Identity, NewUser, UserChange, generated_password, tables::users::Lookup};
 
 /// A user to be.
 #[derive(Deserialize, ToSchema)]
@@ -32,6 +32,9 @@ pub(super) struct CreateUser {
     /// Whether a password shall be made, which the answer shows once.
     #[serde(default)]
     generate: bool,
+    /// Whether the user shall get a letter with a link to set a password by.
+    #[serde(default)]
+    invite: bool,
     /// The group's name; that of whoever registers where absent.
     #[schema(example = "users")]
     group: Option<String>,
@@ -70,6 +73,9 @@ pub(super) async fn create_user(
         let message = "Either a password is given or one is made";
         return Err(Error::new(Reason::FieldInvalid, message).at("generate").into());
     }
+    if body.invite && body.email.is_none() {
+        return Err(Error::new(Reason::FieldMissing, "An invitation needs an e-mail address").at("email").into());
+    }
     let made = body.generate.then(generated_password);
     let new = NewUser {
         username: body.username,
@@ -82,14 +88,20 @@ pub(super) async fn create_user(
     let more = UserChange {
         status: body.status.map(Into::into),
         email_verified: body.email_verified.then_some(true),
-        pin: body.pin.map(Some),
-        login_string: body.login_string.map(Some),
+        pin: body.pin.map_or(Field::Kept, Field::Set),
+        login_string: body.login_string.map_or(Field::Kept, Field::Set),
         ..UserChange::default()
     };
     let open = identity.tenants.open(caller.tenant()).await?;
     let actor = Actor::caller(caller.principal(), &visitor(info));
     let user = identity.add_user(&open, &actor, new, more).await?;
+    // The user is there; a letter that cannot be stored does not undo that.
+    let invited = if body.invite {
+        Some(identity.invite(&open, &user, Some(&caller.principal().username)).await.is_ok())
+    } else {
+        None
+    };
     let record = identity.user_record(&open, &Lookup::Id(user.id), false).await?;
     let password = made.map(|password| password.expose().to_owned());
-    Ok(Answer::created(OneUser { password, ..OneUser::new(record) }))
+    Ok(Answer::created(OneUser { password, invited, ..OneUser::new(record) }))
 }

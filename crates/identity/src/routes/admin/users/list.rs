@@ -47,7 +47,7 @@ pub(super) struct ListUsers {
 
 /// One page of users.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Users {
+pub(super) struct UserPage {
     /// The users.
     users: Vec<AdminUser>,
     /// The `cursor` of the next page; null on the last.
@@ -64,7 +64,7 @@ pub(super) struct Users {
     operation_id = "list_users",
     params(ListUsers),
     responses(
-        (status = 200, body = Users),
+        (status = 200, body = UserPage),
         (status = 403, body = edge::Envelope, description = "`ability_missing`, `scope_missing`."),
     )
 )]
@@ -87,7 +87,7 @@ pub(super) async fn list_users(
     let open = identity.tenants.open(caller.tenant()).await?;
     let found = identity.user_page(&open, &filter, &page, profile).await?;
     let total = if count { Some(identity.count_users(&open, &filter).await?) } else { None };
-    Ok(Answer::ok(Users {
+    Ok(Answer::ok(UserPage {
         next_cursor: found.next.as_ref().map(|last| paging::cursor(&page, last)),
         users: found.rows.into_iter().map(AdminUser::from).collect(),
         total,

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{Identity, Profile, UserRecord, UserStatus, tables::users::Lookup};
+use crate::{Identity, UserRecord, UserStatus, accounts::Profile, tables::users::Lookup};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
     OpenApiRouter::new().routes(routes!(list::list_users, create::create_user)).routes(routes!(
@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
 
 /// A user as administrators see one.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct AdminUser {
     /// The user's number in the tenant.
     #[schema(example = 7)]
@@ -66,26 +67,7 @@ struct AdminUser {
     has_card: bool,
     /// With `expand=profile`: what the user tells others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    profile: Option<AdminProfile>,
-}
-
-/// What a user tells others.
-#[derive(Serialize, ToSchema)]
-struct AdminProfile {
-    /// The telephone number.
-    phone: Option<String>,
-    /// The last name.
-    last: Option<String>,
-    /// Where a picture is.
-    avatar: Option<String>,
-    /// The name at GitHub.
-    github: Option<String>,
-    /// The name at Instagram.
-    instagram: Option<String>,
-    /// Some words about oneself.
-    bio: Option<String>,
-    /// `dark`, `light` or `auto`.
-    theme: Option<String>,
+    profile: Option<Profile>,
 }
 
 /// Whether a user may log in.
@@ -135,15 +117,8 @@ impl From<UserRecord> for AdminUser {
             has_password,
             has_pin,
             has_card,
-            profile: profile.map(AdminProfile::from),
+            profile,
         }
-    }
-}
-
-impl From<Profile> for AdminProfile {
-    fn from(profile: Profile) -> Self {
-        let Profile { phone, last, avatar, github, instagram, bio, theme } = profile;
-        Self { phone, last, avatar, github, instagram, bio, theme }
     }
 }
 
@@ -155,11 +130,14 @@ struct OneUser {
     /// The password that was made; it is shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+    /// With `invite`: whether the letter is on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invited: Option<bool>,
 }
 
 impl OneUser {
     fn new(record: UserRecord) -> Self {
-        Self { user: record.into(), password: None }
+        Self { user: record.into(), password: None, invited: None }
     }
 }
 
