@@ -45,7 +45,7 @@ impl World {
         config.identity.password_memory = kernel::ByteSize(1 << 20);
         config.identity.password_passes = std::num::NonZeroU32::MIN;
         change(&mut config);
-        let server = Server::start(Options { config, ..Options::default() }).await.unwrap();
+        let server = Box::pin(Server::start(Options { config, ..Options::default() })).await.unwrap();
         let tenant = new_tenant(&server).await;
         let http = crate::client::http();
         Self { server, tenant, backend, data, http }

@@ -64,7 +64,7 @@ pub(crate) struct Linked {
     pub(crate) subject: String,
     pub(crate) email: Option<String>,
     pub(crate) name: Option<String>,
-    pub(crate) linked_at: Timestamp,
+    pub(crate) since: Timestamp,
     pub(crate) last_used_at: Option<Timestamp>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn of_user(database: &Database, user: Uuid) -> Result<Vec<Linke
             subject: row.text(1)?.to_owned(),
             email: row.maybe_text(2)?.map(str::to_owned),
             name: row.maybe_text(3)?.map(str::to_owned),
-            linked_at: row.timestamp(4)?,
+            since: row.timestamp(4)?,
             last_used_at: row.maybe_timestamp(5)?,
         })
     };

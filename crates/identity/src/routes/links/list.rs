@@ -60,8 +60,8 @@ struct LinkedAccount {
 
 impl From<Linked> for LinkedAccount {
     fn from(linked: Linked) -> Self {
-        let Linked { provider, subject, email, name, linked_at, last_used_at } = linked;
-        Self { provider, subject, email, name, linked_at: rfc3339(linked_at), last_used_at: last_used_at.map(rfc3339) }
+        let Linked { provider, subject, email, name, since, last_used_at } = linked;
+        Self { provider, subject, email, name, linked_at: rfc3339(since), last_used_at: last_used_at.map(rfc3339) }
     }
 }
 
