@@ -108,6 +108,14 @@ async fn a_journey_that_took_too_long_is_over(backend: Backend) {
     assert_refused(&complete(&nobody, "acme", &code, &begun.proof).await);
     assert_refused(&nobody.get(&late).await);
     assert_eq!(usernames(&world).await, [""; 0]);
+    // What is over is removed, what goes on is not.
+    let (cookie, location) = set_out(&nobody, "acme").await;
+    let callback = path(&server.follow(&location, "ada").await);
+    let left = async || rows(&world, &world.tenant, "_link_attempts", &["provider"]).await.len();
+    assert_eq!(left().await, 3);
+    world.server.installation().features.identity.sweep_journeys().await;
+    assert_eq!(left().await, 1);
+    assert_eq!(come_back(&nobody, &callback, &cookie).await.status, 200);
     world.end().await;
 }
 
@@ -240,7 +248,7 @@ async fn browsers_are_sent_to_listed_pages_alone(backend: Backend) {
         server.issuer(),
         server.public_client_id(),
     );
-    std::fs::write(other.folder.join("identity.toml"), settings).unwrap();
+    std::fs::write(other.folder.join("identity.toml"), &settings).unwrap();
     let neighbour = world.at(&other);
     assert_eq!(ask(&neighbour, "own", &page(&other)).await.field(), "redirect_to");
     assert_eq!(ask(&neighbour, "own", "https://app.example/inside").await.field(), "redirect_to");
@@ -248,6 +256,16 @@ async fn browsers_are_sent_to_listed_pages_alone(backend: Backend) {
     // It is not trusted with addresses.
     assert_eq!((entered.status, &entered.body["user"]["email"]), (200, &Json::Null), "{}", entered.text);
     assert_eq!(ask(&nobody, "own", &page(&world.tenant)).await.refusal(), (404, "provider_unknown"));
+    // After a reload it is the new issuer that is asked, in the same words.
+    let moved = OpenIdServer::start().await;
+    let settings = settings.replace(server.issuer(), moved.issuer());
+    std::fs::write(other.folder.join("identity.toml"), &settings).unwrap();
+    let elsewhere = begin(&neighbour, "own", "https://app.example/in").await;
+    assert!(elsewhere.url.starts_with(server.issuer()), "{}", elsewhere.url);
+    let admin = world.user_of(&other, "ada-admin", "administrators").await;
+    assert_eq!(admin.post("/reload", &json!({})).await.status, 200);
+    let elsewhere = begin(&neighbour, "own", "https://app.example/in").await;
+    assert!(elsewhere.url.starts_with(moved.issuer()), "{}", elsewhere.url);
     world.end().await;
 }
 

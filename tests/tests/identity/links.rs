@@ -77,6 +77,8 @@ async fn strangers_become_users_and_come_back_as_themselves(backend: Backend) {
     assert_eq!(caller.get("/auth/status").await.body["user"]["uuid"], entered.body["user"]["uuid"]);
     let verified = &rows(&world, &world.tenant, "_users", &["email_verified_at"]).await[0];
     assert!(verified.maybe_timestamp(0).unwrap().is_some());
+    let picture = &rows(&world, &world.tenant, "_profiles", &["avatar"]).await[0];
+    assert_eq!(picture.text(0).unwrap(), "https://pictures.example.test/ada.png");
 
     let again = travel(&nobody, &server, "acme", &home, "ada").await;
     assert_eq!(again.body["user"]["uuid"], entered.body["user"]["uuid"], "{}", again.text);

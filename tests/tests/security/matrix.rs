@@ -227,13 +227,7 @@ impl Stage {
     }
 
     /// Sets moments of a row to one that is long gone.
-    async fn date_back(
-        &self,
-        table: &'static str,
-        key: &'static str,
-        row: String,
-        columns: &'static [&'static str],
-    ) {
+    async fn date_back(&self, table: &'static str, key: &'static str, row: String, columns: &'static [&'static str]) {
         let open = self.world.open(&self.world.tenant).await;
         let ddl = open.system.ddl();
         let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();

@@ -22,8 +22,8 @@ const ATTEMPTS: u32 = 8;
 impl Identity {
     /// Begins a session for whom an account belongs to; strangers become users, where the settings let them.
     ///
-    /// Errors: 401 `credentials_invalid` for a suspended user, `second_factor_required`; 403 `registration_closed`; 409
-    /// `email_taken` where somebody else has the proved address, `already_linked`; 503.
+    /// Errors: 401 `credentials_invalid` for a suspended user, `second_factor_required`; 403 `registration_closed`,
+    /// `email_unverified`; 409 `email_taken` where somebody else has the proved address, `already_linked`; 503.
     pub(super) async fn arrive(
         &self,
         tenant: &Arc<Tenant>,

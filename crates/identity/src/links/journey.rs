@@ -257,7 +257,7 @@ impl Identity {
     }
 
     /// Removes journeys that nobody ended, of tenants that had any of late. [`Identity::job`] does it now and then.
-    pub(crate) async fn sweep_journeys(&self) {
+    pub async fn sweep_journeys(&self) {
         let tenants = std::mem::take(&mut *self.journeys.lock());
         let now = kernel::time::now();
         for tenant in tenants.into_values() {

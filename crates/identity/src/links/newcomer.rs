@@ -13,10 +13,14 @@ use crate::{
     fitness,
     tables::{
         linked_accounts::{self, Owner},
+        profiles,
         users::{self, Fresh, Lookup},
     },
     users::finished,
 };
+
+/// Characters of a picture's URL that a profile has room for.
+const LONGEST_PICTURE: usize = 500;
 
 /// Whether strangers may become users by an outside account. Errors: 403 `registration_closed`.
 pub(super) fn require_open(settings: &IdentityConfig) -> Result<()> {
@@ -61,7 +65,7 @@ impl Identity {
         self.add_newcomer(tenant, open, visitor, method, arrival, (fresh, group)).await
     }
 
-    /// User, account and session in one transaction.
+    /// User, profile, account and session in one transaction.
     async fn add_newcomer(
         &self,
         tenant: &Arc<Tenant>,
@@ -76,15 +80,19 @@ impl Identity {
         let mut user = User { email_verified_at: verified, ..finished(fresh.clone(), group, 0) };
         let (session, tokens) = self.new_session(tenant, visitor, &user, method).await?;
         let account = new_account(open, arrival, user.id)?;
+        let picture = arrival.profile.avatar.as_ref().map(url::Url::as_str).filter(|url| url.len() <= LONGEST_PICTURE);
+        let told: Vec<_> = picture.map(|url| ("avatar", Value::from(url))).into_iter().collect();
         let (ddl, id) = (open.system.ddl(), user.id);
         let context = visitor.context(None);
         let added = open.system.transaction(&context, move |transaction| {
             let (ddl, fresh, session, account) = (ddl.clone(), fresh.clone(), session.clone(), account.clone());
+            let told = told.clone();
             Box::pin(async move {
                 let number = add_with_session(transaction, &ddl, fresh, session).await?;
                 if verified.is_some() {
                     users::set(transaction, &ddl, id, vec![("email_verified_at", Value::from(verified))]).await?;
                 }
+                profiles::change(transaction, &ddl, id, &told).await?;
                 linked_accounts::add(transaction, &ddl, account).await?;
                 Ok(number)
             })

@@ -7,7 +7,7 @@ use crate::{
     Identity,
     entry::Visitor,
     tables::{
-        linked_accounts::{self, Outside},
+        linked_accounts::{self, Linked},
         users,
     },
 };
@@ -17,7 +17,7 @@ pub(crate) struct Overview {
     /// Name and kind of each, by name.
     pub(crate) providers: Vec<(String, Kind)>,
     /// None where nobody is logged in.
-    pub(crate) accounts: Option<Vec<Outside>>,
+    pub(crate) accounts: Option<Vec<Linked>>,
 }
 
 impl Identity {

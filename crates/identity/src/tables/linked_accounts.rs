@@ -59,12 +59,12 @@ pub(crate) struct Owner {
 }
 
 /// A linked account as its owner sees it.
-pub(crate) struct Outside {
+pub(crate) struct Linked {
     pub(crate) provider: String,
     pub(crate) subject: String,
     pub(crate) email: Option<String>,
     pub(crate) name: Option<String>,
-    pub(crate) linked_at: Timestamp,
+    pub(crate) since: Timestamp,
     pub(crate) last_used_at: Option<Timestamp>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn owner(database: &Database, provider: &str, subject: &str) ->
 }
 
 /// The accounts of a user, the oldest link first; one a provider at the most.
-pub(crate) async fn of_user(database: &Database, user: Uuid) -> Result<Vec<Outside>> {
+pub(crate) async fn of_user(database: &Database, user: Uuid) -> Result<Vec<Linked>> {
     let mut select = Query::select();
     let columns = ["provider", "subject", "email", "name", "linked_at", "last_used_at"];
     select.columns(columns.map(Alias::new)).from(database.ddl().table(LINKED));
@@ -89,12 +89,12 @@ pub(crate) async fn of_user(database: &Database, user: Uuid) -> Result<Vec<Outsi
     select.order_by(Alias::new("linked_at"), Order::Asc).order_by(Alias::new("provider"), Order::Asc);
     let rows = database.read(&select).await?;
     let linked = |row: &store::Row| {
-        Ok(Outside {
+        Ok(Linked {
             provider: row.text(0)?.to_owned(),
             subject: row.text(1)?.to_owned(),
             email: row.maybe_text(2)?.map(str::to_owned),
             name: row.maybe_text(3)?.map(str::to_owned),
-            linked_at: row.timestamp(4)?,
+            since: row.timestamp(4)?,
             last_used_at: row.maybe_timestamp(5)?,
         })
     };

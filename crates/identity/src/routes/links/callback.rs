@@ -50,7 +50,7 @@ pub(super) struct Callback {
         (status = 302, description = "The page, with `link_provider` and `link_code` or `link_error` in the fragment."),
         (status = 400, body = edge::Envelope, description = "`link_refused`."),
         (status = 401, body = edge::Envelope, description = "`credentials_invalid`, `second_factor_required`."),
-        (status = 403, body = edge::Envelope, description = "`registration_closed`."),
+        (status = 403, body = edge::Envelope, description = "`registration_closed`, `email_unverified`."),
         (status = 409, body = edge::Envelope, description = "`email_taken`."),
         (status = 502, body = edge::Envelope, description = "`provider_unavailable`."),
     )

@@ -37,7 +37,7 @@ pub(super) struct CompleteLink {
         (status = 400, body = edge::Envelope, description = "`link_refused`."),
         (status = 401, body = edge::Envelope,
             description = "`no_token`, `credentials_invalid` or `second_factor_required`."),
-        (status = 403, body = edge::Envelope, description = "`registration_closed`."),
+        (status = 403, body = edge::Envelope, description = "`registration_closed`, `email_unverified`."),
         (status = 409, body = edge::Envelope, description = "`already_linked`, `email_taken`."),
         (status = 502, body = edge::Envelope, description = "`provider_unavailable`."),
     )

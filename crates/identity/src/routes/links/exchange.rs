@@ -32,7 +32,7 @@ pub(super) struct ExchangeToken {
         (status = 200, body = SessionBegun),
         (status = 401, body = edge::Envelope,
             description = "`foreign_token_invalid`, `credentials_invalid`, `second_factor_required`."),
-        (status = 403, body = edge::Envelope, description = "`registration_closed`."),
+        (status = 403, body = edge::Envelope, description = "`registration_closed`, `email_unverified`."),
         (status = 404, body = edge::Envelope, description = "`provider_unknown`."),
         (status = 409, body = edge::Envelope, description = "`email_taken`."),
         (status = 502, body = edge::Envelope, description = "`provider_unavailable`."),

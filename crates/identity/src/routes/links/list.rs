@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asking;
-use crate::{Identity, links::Overview, tables::linked_accounts::Outside};
+use crate::{Identity, links::Overview, tables::linked_accounts::Linked};
 
 /// Outside providers, and the caller's accounts there.
 #[derive(Serialize, ToSchema)]
@@ -58,10 +58,10 @@ struct LinkedAccount {
     last_used_at: Option<String>,
 }
 
-impl From<Outside> for LinkedAccount {
-    fn from(linked: Outside) -> Self {
-        let Outside { provider, subject, email, name, linked_at, last_used_at } = linked;
-        Self { provider, subject, email, name, linked_at: rfc3339(linked_at), last_used_at: last_used_at.map(rfc3339) }
+impl From<Linked> for LinkedAccount {
+    fn from(linked: Linked) -> Self {
+        let Linked { provider, subject, email, name, since, last_used_at } = linked;
+        Self { provider, subject, email, name, linked_at: rfc3339(since), last_used_at: last_used_at.map(rfc3339) }
     }
 }
 
