@@ -20,6 +20,8 @@ pub(crate) struct Client {
 /// What came back; the body is valid until the next request.
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
+    /// The seconds of the header `Retry-After`.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) body: &'a [u8],
 }
 
@@ -54,7 +56,7 @@ impl Client {
             ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "The server closed the connection in a body");
         }
         ensure!(self.buffer.len() == end, "The server sent more than it declared");
-        Ok(Answer { status: head.status, body: &self.buffer[head.length..end] })
+        Ok(Answer { status: head.status, retry_after: head.retry_after, body: &self.buffer[head.length..end] })
     }
 }
 
@@ -62,6 +64,7 @@ impl Client {
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
+    retry_after: Option<u64>,
     /// Its own length in bytes.
     length: usize,
     /// The body's length in bytes.
@@ -77,10 +80,16 @@ impl Head {
             return Ok(None);
         };
         let status = response.code.unwrap_or_default();
-        let declared = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-        let Some(declared) = declared else { bail!("An answer with status {status} does not declare its length") };
-        let body = std::str::from_utf8(declared.value)?.trim().parse().context("A length is no number")?;
-        Ok(Some(Self { status, length, body }))
+        let value = |name: &str| {
+            let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+            Some(std::str::from_utf8(header.value).unwrap_or_default().trim())
+        };
+        let Some(declared) = value("content-length") else {
+            bail!("An answer with status {status} does not declare its length")
+        };
+        let body = declared.parse().context("A length is no number")?;
+        let retry_after = value("retry-after").and_then(|seconds| seconds.parse().ok());
+        Ok(Some(Self { status, retry_after, length, body }))
     }
 }
 
@@ -91,8 +100,10 @@ mod tests {
     #[test]
     fn heads_are_read_when_they_are_complete() -> anyhow::Result<()> {
         let whole = b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 3\r\n\r\nabc";
-        assert_eq!(Head::parse(whole)?, Some(Head { status: 200, length: 38, body: 3 }));
+        assert_eq!(Head::parse(whole)?, Some(Head { status: 200, retry_after: None, length: 38, body: 3 }));
         assert_eq!(Head::parse(&whole[..37])?, None);
+        let busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(Head::parse(busy)?.and_then(|head| head.retry_after), Some(7));
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
         assert!(Head::parse(b"SSH-2.0-OpenSSH\r\n\r\n").is_err());
         Ok(())
@@ -100,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_no_success_whatever_its_status() {
-        let answer = |status, body: &'static str| Answer { status, body: body.as_bytes() }.is_success();
+        let answer =
+            |status, body: &'static str| Answer { status, retry_after: None, body: body.as_bytes() }.is_success();
         assert!(answer(200, r#"{"success":true,"data":[]}"#));
         assert!(!answer(200, r#"{"success":false}"#));
         assert!(!answer(401, r#"{"success":true,"valid":false}"#));

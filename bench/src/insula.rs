@@ -1,14 +1,15 @@
-//! Insula, set up as a user would: a tenant, a table, a rule, a log-in.
+//! Insula, set up as a user would: a tenant, a table, rules, a log-in.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, net::SocketAddr, path::Path, process::Command, rc::Rc};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::{
     client::Client,
-    compare::{Server, free_address},
+    compare::free_address,
     process::Process,
+    rounds::Server,
     target::{Dialect, Target, post},
     workload::SCHEMA,
 };
@@ -46,9 +47,11 @@ pub(crate) async fn start(program: &Path, parent: &Path) -> Result<Server> {
     run(&|command| {
         command.arg("migrate");
     })?;
-    run(&|command| {
-        command.args(["group", "set", "users", "--tenant", TENANT, "--rule", "message:rw"]);
-    })?;
+    for (group, rule) in [("users", "message:rw"), ("anonymous", "message:r")] {
+        run(&|command| {
+            command.args(["group", "set", group, "--tenant", TENANT, "--rule", rule]);
+        })?;
+    }
     run(&|command| {
         command
             .args(["user", "create", USER, "--tenant", TENANT, "--group", "users", "--password-file"])
@@ -58,9 +61,25 @@ pub(crate) async fn start(program: &Path, parent: &Path) -> Result<Server> {
     let address = free_address()?;
     let mut serve = Command::new(program);
     serve.args(["serve", "--listen", &address.to_string()]).arg("--data").arg(&data).arg("--config").arg(config);
-    let process = Process::start(&mut serve, &parent.join("insula.ready"))?;
-    let token = log_in(address).await?;
-    Ok(Server { process, target: Target { address, dialect: Dialect::Insula { token } } })
+    let process = Rc::new(Process::start(&mut serve, &parent.join("insula.ready"))?);
+    let begun = call(address, "/auth/login", None, &log_in(USER, PASSWORD)).await?;
+    let token = begun["token"].as_str().context("The log-in gives no token")?.to_owned();
+    Ok(Server { process, target: Target { address, name: "insula", dialect: Dialect::Insula { token } } })
+}
+
+/// The body of a log-in.
+pub(crate) fn log_in(username: &str, password: &str) -> String {
+    serde_json::json!({ "method": "password", "username": username, "password": password }).to_string()
+}
+
+/// Asks Insula for something that it must not refuse.
+pub(crate) async fn call(address: SocketAddr, path: &str, token: Option<&str>, body: &str) -> Result<Value> {
+    let mut request = Vec::new();
+    post(address, path, token, body, &mut request);
+    let mut client = Client::connect(address).await?;
+    let answer = client.send(&request).await?;
+    ensure!(answer.is_success(), "Insula refuses {path}: {}", String::from_utf8_lossy(answer.body));
+    Ok(serde_json::from_slice(answer.body)?)
 }
 
 /// Runs a program in silence and fails with what it complained about.
@@ -71,15 +90,4 @@ fn succeed(command: &mut Command) -> Result<()> {
         bail!("`insula {}` failed: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
-}
-
-async fn log_in(address: std::net::SocketAddr) -> Result<String> {
-    let body = serde_json::json!({ "method": "password", "username": USER, "password": PASSWORD }).to_string();
-    let mut request = Vec::new();
-    post(address, "/auth/login", None, &body, &mut request);
-    let mut client = Client::connect(address).await?;
-    let answer = client.send(&request).await?;
-    ensure!(answer.is_success(), "Insula refuses the log-in: {}", String::from_utf8_lossy(answer.body));
-    let answer: Value = serde_json::from_slice(answer.body)?;
-    Ok(answer["token"].as_str().context("The log-in gives no token")?.to_owned())
 }

@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Where the server listens.
     #[arg(long, value_name = "ADDRESS")]
     target: SocketAddr,
-    /// A session token: the server is Insula. Without it, the server is the bare one.
+    /// A session token or an API key: the server is Insula. Without it, the server is the bare one.
     #[arg(long, env = "INSULA_BENCH_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// How many connections ask at the same time.
@@ -63,12 +63,14 @@ pub(crate) struct Speed {
     pub(crate) p50: u32,
     pub(crate) p95: u32,
     pub(crate) p99: u32,
+    /// The slowest answer took this many microseconds.
+    pub(crate) longest: u32,
 }
 
 /// Puts one workload on a server and prints how fast it was.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let dialect = options.token.clone().map_or(Dialect::Bare, |token| Dialect::Insula { token });
-    let target = Target { address: options.target, dialect };
+    let target = Target { address: options.target, name: "the server", dialect };
     let load = Load {
         workload: options.workload,
         connections: options.connections.get(),
@@ -91,11 +93,11 @@ pub(crate) async fn drive(target: &Target, load: Load) -> Result<Speed> {
         connections.spawn(connection(client, target.clone(), load.workload, number as u64, begin, end));
     }
     let (mut latencies, mut errors) = (Vec::new(), 0);
-    let late = || format!("{} does not answer any more", target.name());
+    let late = || format!("{} does not answer any more", target.name);
     while let Some(connection) =
         timeout_at((end + PATIENCE).into(), connections.join_next()).await.with_context(late)?
     {
-        let (more, failed) = connection?.with_context(|| format!("Measuring {}", target.name()))?;
+        let (more, failed) = connection?.with_context(|| format!("Measuring {}", target.name))?;
         latencies.extend(more);
         errors += failed;
     }
@@ -103,10 +105,11 @@ pub(crate) async fn drive(target: &Target, load: Load) -> Result<Speed> {
     let Some((p50, (p95, p99))) =
         percentile(&latencies, 50).zip(percentile(&latencies, 95).zip(percentile(&latencies, 99)))
     else {
-        bail!("Not one of {errors} requests to {} succeeded.", target.name());
+        bail!("Not one of {errors} requests to {} succeeded.", target.name);
     };
+    let longest = latencies.last().copied().unwrap_or_default();
     let per_second = latencies.len() as f64 / load.time.as_secs_f64();
-    Ok(Speed { requests: latencies.len(), errors, per_second, p50, p95, p99 })
+    Ok(Speed { requests: latencies.len(), errors, per_second, p50, p95, p99, longest })
 }
 
 /// One connection's microseconds of each success between `begin` and `end`, and the number of its refusals.

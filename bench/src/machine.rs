@@ -1,7 +1,7 @@
 //! What the numbers were measured on: without it they say nothing.
 
 use std::{
-    fs,
+    fmt, fs,
     io::Write as _,
     path::Path,
     time::{Duration, Instant},
@@ -21,6 +21,16 @@ pub(crate) struct Machine {
     pub(crate) processor: Option<String>,
     /// The median time to bring 4 KiB to the disk, in microseconds: the price of a durable commit.
     pub(crate) sync_us: u128,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cores, memory_mib, kernel, processor, sync_us } = self;
+        let unknown = || "unknown".to_owned();
+        let memory = memory_mib.map_or_else(unknown, |mib| mib.to_string());
+        let (processor, kernel) = (processor.as_deref().unwrap_or("unknown"), kernel.as_deref().unwrap_or("unknown"));
+        write!(f, "{cores} cores, {memory} MiB, {processor}, Linux {kernel}, 4 KiB to disk in {sync_us} µs")
+    }
 }
 
 /// Describes this machine and the disk below `folder`.

@@ -1,13 +1,18 @@
-//! How fast Insula is, beside the fastest that its parts allow: a bare server, a load driver, and their comparison.
+//! How fast Insula is: beside the fastest that its parts allow, by who is asking, and while others log in.
 
 mod bare;
 mod client;
 mod compare;
+mod identity;
 mod insula;
 mod load;
+mod logins;
 mod machine;
+mod plan;
 mod process;
 mod report;
+mod rounds;
+mod summary;
 mod target;
 mod workload;
 
@@ -18,7 +23,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Measures Insula beside a bare axum and rusqlite server.
+/// Measures Insula.
 #[derive(Parser)]
 #[command(name = "insula-bench", version)]
 enum Bench {
@@ -28,6 +33,10 @@ enum Bench {
     Load(load::Options),
     /// Bring up both servers, run every workload on each in turn, and compare.
     Run(compare::Options),
+    /// Compare what a read costs a user, API keys and an anonymous caller.
+    Identity(identity::Options),
+    /// Compare reads in quiet with reads while storms of log-ins arrive.
+    Logins(logins::Options),
 }
 
 fn main() -> Result<()> {
@@ -35,5 +44,7 @@ fn main() -> Result<()> {
         Bench::Bare(options) => bare::run(&options),
         Bench::Load(options) => load::run(&options),
         Bench::Run(options) => compare::run(&options),
+        Bench::Identity(options) => identity::run(&options),
+        Bench::Logins(options) => logins::run(&options),
     }
 }

@@ -9,6 +9,8 @@ use crate::workload::{BODY, Request};
 pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Its name in tables and results.
+    pub(crate) name: &'static str,
     /// Which of the two it is.
     pub(crate) dialect: Dialect,
 }
@@ -18,19 +20,11 @@ pub(crate) struct Target {
 pub(crate) enum Dialect {
     /// The bare server.
     Bare,
-    /// Insula, as a caller with this session token.
+    /// Insula, as a caller with this session token or API key.
     Insula { token: String },
 }
 
 impl Target {
-    /// Its name in tables and results.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Bare => "bare",
-            Dialect::Insula { .. } => "insula",
-        }
-    }
-
     /// The bytes of a request, head and body, in place of what `bytes` held.
     pub(crate) fn write(&self, request: Request, bytes: &mut Vec<u8>) {
         let (path, body) = match self.dialect {
@@ -103,8 +97,8 @@ mod tests {
 
     #[test]
     fn a_request_declares_the_length_of_its_body() {
-        let target =
-            Target { address: ([127, 0, 0, 1], 80).into(), dialect: Dialect::Insula { token: "secret".to_owned() } };
+        let dialect = Dialect::Insula { token: "secret".to_owned() };
+        let target = Target { address: ([127, 0, 0, 1], 80).into(), name: "insula", dialect };
         for request in REQUESTS {
             let mut bytes = b"of the one before".to_vec();
             target.write(request, &mut bytes);

@@ -10,9 +10,8 @@ use kernel::{ByteSize, Span};
 use mail::{MailConfig, Mailer};
 use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass, links};
+use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass, links, links::LinksConfig};
 
 /// Time that the delivery of a letter may take: whoever carries one has it for a minute.
 const LONGEST_MAIL: Span = Span::seconds(30);
@@ -87,14 +86,8 @@ pub struct IdentityConfig {
     pub allow_unending_keys: bool,
     /// How many requests an API key may send, by the name of its rate class: `{ per_second = 5, per_minute = 100 }`.
     pub key_rate_classes: BTreeMap<String, RateClass>,
-    /// Whether strangers who come with an outside account become users; `registration` must be open, too.
-    pub link_registration: bool,
-    /// Whether an outside account is linked without asking to the user who has its e-mail address, if both the provider
-    /// and the user have proved it. Whoever rules the mailbox then rules the account.
-    pub link_by_verified_email: bool,
-    /// Pages that browsers may be sent back to from a provider, each with the pages below its path. Where there are
-    /// none: those of the tenant's domain and of its CORS origins.
-    pub link_return_urls: Vec<Url>,
+    /// What outside accounts may do.
+    pub links: LinksConfig,
     /// Providers of outside accounts, each in a table of its name. A name stands for one issuer for ever, because linked
     /// accounts are known by it.
     pub providers: BTreeMap<String, ProviderConfig>,
@@ -171,6 +164,7 @@ impl IdentityConfig {
         if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
             return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
         }
+        links::check(self)?;
         let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
         self.pages.check().map_err(owned)?;
         self.captcha.as_ref().map_or(Ok(()), CaptchaConfig::check).map_err(owned)?;
@@ -178,7 +172,6 @@ impl IdentityConfig {
             return Err(("mail.timeout".to_owned(), format!("a letter may take {LONGEST_MAIL} at the most")));
         }
         Mailer::new(&self.mail, Path::new("")).map_err(|error| (error.field.unwrap_or_default(), error.message))?;
-        links::check(self)?;
         Ok(())
     }
 }
@@ -230,9 +223,7 @@ impl Default for IdentityConfig {
             anonymous_lifetime: None,
             allow_unending_keys: false,
             key_rate_classes: BTreeMap::new(),
-            link_registration: true,
-            link_by_verified_email: false,
-            link_return_urls: Vec::new(),
+            links: LinksConfig::default(),
             providers: BTreeMap::new(),
         }
     }

@@ -267,11 +267,13 @@ impl Identity {
         });
         removed.await.map_err(|error| match error {
             store::Error::ForeignKey => {
-                let message = "The group still has users or API keys; move the users to another one first";
-                Error::new(Reason::InUse, message)
+                Error::new(Reason::InUse, "The group still has users; move them to another one first")
             }
             other => other.into(),
-        })
+        })?;
+        // Keys that acted as it act as nobody from now on.
+        self.keys.doubt(|_, principal| principal.group.id == id);
+        Ok(())
     }
 
     /// The group that anyone may join by registering.

@@ -65,12 +65,12 @@ pub struct Identity {
     pub(crate) anonymous: anonymous::Touched,
     /// What is being registered at this moment.
     pub(crate) registering: Turnstile<(TenantId, Claim)>,
-    /// Hashes of one-time tokens that are being spent at this moment.
-    pub(crate) spending: Turnstile<String>,
-    pub(crate) letters: Letters,
     pub(crate) providers: Providers,
     /// Tenants with journeys to a provider since the last sweep.
     pub(crate) journeys: Journeys,
+    /// Hashes of one-time tokens that are being spent at this moment.
+    pub(crate) spending: Turnstile<String>,
+    pub(crate) letters: Letters,
     /// Sessions that are being renewed at this moment.
     pub(crate) refreshing: Turnstile<Uuid>,
 }
@@ -95,10 +95,10 @@ impl Identity {
             tries: Tries::new(),
             anonymous: anonymous::Touched::default(),
             registering: Turnstile::new(),
-            spending: Turnstile::new(),
-            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             providers: Providers::new(),
             journeys: Journeys::default(),
+            spending: Turnstile::new(),
+            letters: Letters::new(Arc::clone(&tenants), Arc::clone(&config)),
             refreshing: Turnstile::new(),
             rules,
             bootstrap,

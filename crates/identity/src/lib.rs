@@ -54,6 +54,7 @@ pub use keys::{
     RateClass,
 };
 pub use letters::PagesConfig;
+pub use links::LinksConfig;
 pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};

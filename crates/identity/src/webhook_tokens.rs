@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kernel::{Credential, Error, Principal, Reason, Result, Tenant, WebhookCredential, time::Timestamp};
+use kernel::{Credential, Error, Principal, Reason, Result, Span, Tenant, WebhookCredential, time::Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -31,7 +31,7 @@ pub(crate) struct Made {
 }
 
 impl Identity {
-    /// Makes a token for an outside service, good for so many seconds.
+    /// Makes a token for an outside service, good for a time.
     ///
     /// Errors: 400 `field_invalid`; 409 `conflict` where the user has as many as allowed.
     pub(crate) async fn make_webhook_token(
@@ -40,14 +40,14 @@ impl Identity {
         visitor: &Visitor,
         caller: &Principal,
         name: String,
-        seconds: Option<u64>,
+        lifetime: Option<Span>,
     ) -> Result<Made> {
         if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Err(Error::new(Reason::FieldInvalid, "A name has 1 to 100 printable characters").at("name"));
         }
-        let lifetime = seconds.map_or(USUAL, Duration::from_secs);
+        let lifetime = lifetime.map_or(USUAL, |span| span.0);
         if !(SHORTEST..=LONGEST).contains(&lifetime) {
-            let message = "A token is good for a minute to five years, in seconds";
+            let message = "A token lives for a minute to five years: 60s to 1825d";
             return Err(Error::new(Reason::FieldInvalid, message).at("expires_in"));
         }
         let settings = self.settings.of(tenant).await?;

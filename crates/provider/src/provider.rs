@@ -137,7 +137,9 @@ impl Provider {
             Way::Oidc { issuer, client, audiences } => {
                 let known: Vec<&str> = std::iter::once(&client.id).chain(audiences).map(String::as_str).collect();
                 let claims = issuer.verify(&self.http, token.expose(), &known, None, None).await;
-                claims.and_then(|claims| Fields::standard().read(&claims))
+                // Such as a logout token, which is no id token.
+                let nobodys = |_| Error::TokenInvalid("it names no subject".to_owned());
+                claims.and_then(|claims| Fields::standard().read(&claims).map_err(nobodys))
             }
             Way::Appwrite { endpoint, project } => appwrite::account(&self.http, endpoint, project, token).await,
             Way::OAuth2 { .. } => {

@@ -4,7 +4,10 @@ use insula_tests::{Backend, World, on_all_databases};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::post::{PASSWORD, log_in, register, registered, send};
+use crate::{
+    post::{PASSWORD, log_in, register, registered, send},
+    stage,
+};
 
 on_all_databases!(
     a_user_sees_and_changes_the_own_account,
@@ -140,6 +143,13 @@ async fn removing_oneself_takes_everything_along(backend: Backend) {
     jane.query(json!({ "action": "insert", "table": "notes", "data": { "text": "left behind" } })).await.data();
     let client = world.at(&world.tenant);
     let elsewhere = client.log_in("jane", PASSWORD).await;
+    let key = jane.post("/auth/keys", &json!({ "name": "mine", "kind": "pat", "scopes": ["account.read"] })).await;
+    let key = client.with_token(key.body["secret"].as_str().unwrap_or_else(|| panic!("{}", key.text)));
+    assert_eq!(key.get("/auth/me").await.body["user"]["username"], "jane");
+    let refused = send(&key, Method::PATCH, "/auth/me", &json!({ "name": "Not so" })).await;
+    assert_eq!(refused.refusal(), (403, "scope_missing"));
+    let refused = send(&key, Method::DELETE, "/auth/me", &json!({ "password": PASSWORD })).await;
+    assert_eq!(refused.refusal(), (403, "session_required"));
     let delete = async |body: Json| send(&jane, Method::DELETE, "/auth/me", &body).await;
     assert_eq!(jane.send(Method::DELETE, "/auth/me", &[], None).await.refusal(), (400, "field_missing"));
     assert_eq!(delete(json!({ "confirm": "jane" })).await.field(), "password");
@@ -150,6 +160,7 @@ async fn removing_oneself_takes_everything_along(backend: Backend) {
     for session in [&jane, &elsewhere] {
         assert_eq!(session.get("/auth/me").await.refusal(), (401, "session_invalid"));
     }
+    assert_eq!(key.get("/auth/me").await.refusal(), (401, "key_invalid"));
     assert_eq!(log_in(&client, "jane", PASSWORD).await.refusal(), (401, "credentials_invalid"));
     let rows = root.query(json!({ "action": "select", "table": "notes" })).await;
     assert_eq!(rows.data()[0]["created_by"], number);
@@ -163,29 +174,13 @@ async fn users_without_a_password_confirm_by_name(backend: Backend) {
     let world = World::new(backend).await;
     let jane = registered(&world, "jane").await;
     // As somebody is who came in by an outside account.
-    without_password(&world, "jane").await;
+    stage::set(&world, &world.tenant, "_users", &[("password", store::Value::Null)]).await;
     let delete = async |body: Json| send(&jane, Method::DELETE, "/auth/me", &body).await;
     assert_eq!(delete(json!({})).await.field(), "confirm");
     let wrong = delete(json!({ "confirm": "john" })).await;
     assert_eq!((wrong.refusal(), wrong.field()), ((400, "field_invalid"), "confirm"));
     assert_eq!(delete(json!({ "confirm": "jane" })).await.status, 204);
     world.end().await;
-}
-
-/// Takes a user's password away, as it is for whoever came in by an outside account.
-pub(crate) async fn without_password(world: &World, username: &str) {
-    let open = world.open(&world.tenant).await;
-    let mut update = sea_query::Query::update();
-    update.table(open.system.ddl().table("_users"));
-    update.value(sea_query::Alias::new("password"), sea_query::Expr::from(store::Value::Null));
-    let of_user = sea_query::Expr::col(sea_query::Alias::new("username"));
-    update.and_where(sea_query::ExprTrait::eq(of_user, username));
-    let context = kernel::WriteContext::system();
-    let work = open.system.transaction(&context, move |transaction| {
-        let update = update.clone();
-        Box::pin(async move { transaction.execute(&update).await })
-    });
-    assert_eq!(work.await.unwrap(), 1);
 }
 
 async fn one_administrator_stays(backend: Backend) {

@@ -400,7 +400,7 @@ fn table_of_many() -> String {
 async fn kill(program: &Program, import: &[&str], mut left: impl AsyncFnMut() -> usize) -> (usize, usize) {
     let before = left().await;
     let mut running = program.command(import).stdout(Stdio::null()).spawn().unwrap();
-    until("some keys are moved", Duration::from_secs(60), async || left().await < before).await;
+    until("some keys are moved", Duration::from_mins(1), async || left().await < before).await;
     running.kill().unwrap();
     running.wait().unwrap();
     let (here, there) = (program.json(&["key", "list"]).as_array().unwrap().len(), left().await);

@@ -39,6 +39,12 @@ const ROUTES: &[(&str, &str, &str, &str, Opens)] = &[
     ("get", "/auth/status", "", "", Session),
     ("post", "/auth/logout", "", "{}", Session),
     ("post", "/auth/clear-sessions", "", r#"{"user_id":7}"#, Session),
+    ("get", "/.well-known/jwks.json", "", "", Everybody),
+    ("get", "/auth/sessions", "", "", Scopes(&["account.read"])),
+    ("delete", "/auth/sessions/{id}", "00000000-0000-0000-0000-000000000000", "", Session),
+    ("get", "/auth/webhook-tokens", "", "", Session),
+    ("post", "/auth/webhook-tokens", "", r#"{"name":"x"}"#, Session),
+    ("delete", "/auth/webhook-tokens/{id}", "00000000-0000-0000-0000-000000000000", "", Session),
     ("get", "/auth/keys", "", "", Scopes(&["keys.manage"])),
     ("get", "/auth/keys", "?all=true", "", Scopes(&["keys.admin"])),
     ("post", "/auth/keys", "", r#"{"kind":"pat","name":"k","scopes":["keys.manage"]}"#, Scopes(&["keys.manage"])),
@@ -91,6 +97,10 @@ async fn each_scope_opens_only_its_routes(backend: Backend) {
     let mut unknown = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
+            // On another host, where no key comes in.
+            if operation["servers"] != Json::Null {
+                continue;
+            }
             let rows: Vec<_> = ROUTES.iter().filter(|row| row.0 == method && row.1 == path).collect();
             if rows.is_empty() {
                 unknown.push(format!("{method} {path}"));

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use identity::{GroupChange, RateClass, UserStatus};
+use identity::{Actor, GroupChange, RateClass, UserStatus};
 use insula::{Config, Options, Server};
 use insula_tests::{Answer, Backend, Client, OwnPostgres, World, on_all_databases, until};
 use kernel::{Secret, Span, seal::SealingKey};
@@ -26,6 +26,7 @@ on_all_databases!(
     a_rate_class_limits_a_key,
     a_key_is_of_one_tenant,
     administrators_see_and_revoke,
+    a_group_goes_and_its_keys_with_it,
     a_user_has_a_hundred_keys,
 );
 
@@ -604,6 +605,25 @@ async fn administrators_see_and_revoke(backend: Backend) {
     let key = make(&uma, &json!({"kind": "pat", "name": "k", "scopes": ["data.read"]})).await;
     assert_eq!(by.client.get("/auth/keys").await.refusal(), (403, "scope_missing"));
     assert_eq!(delete(&by.client, &path(&key)).await.status, 204);
+    world.end().await;
+}
+
+async fn a_group_goes_and_its_keys_with_it(backend: Backend) {
+    let world = world(backend).await;
+    let ada = world.user("ada", "administrators").await;
+    let robots = GroupChange { name: "robots".into(), power: Some(5), ..GroupChange::default() };
+    world.change_group(robots).await;
+    let body = json!({"kind": "sk", "name": "k", "scopes": ["data.read"], "group": "robots"});
+    let (live, revoked) = (make(&ada, &body).await, make(&ada, &body).await);
+    assert_eq!(delete(&ada, &path(&revoked)).await.status, 204);
+    assert_eq!(myself(&live.client).await.body["group"], "robots");
+    let open = world.open(&world.tenant).await;
+    world.server.installation().features.identity.remove_group(&open, &Actor::operator(), "robots").await.unwrap();
+    // A key without its group does not act as its maker.
+    assert_eq!(myself(&live.client).await.refusal(), (401, "key_revoked"));
+    assert_eq!(ada.post(&format!("{}/rotate", path(&live)), &json!({})).await.refusal(), (409, "conflict"));
+    assert_eq!(patch(&ada, &path(&live), &json!({"scopes": ["data.read"]})).await.refusal(), (409, "conflict"));
+    assert_eq!(ada.get(&path(&live)).await.body["key"]["group"], json!(null));
     world.end().await;
 }
 

@@ -7,8 +7,8 @@ use kernel::Span;
 use serde_json::json;
 
 use crate::{
-    accounts::without_password,
     post::{PASSWORD, Post, log_in, registered},
+    stage,
 };
 
 const OTHER: &str = "another good one";
@@ -150,22 +150,11 @@ async fn guessing_the_old_password_is_slowed_down(backend: Backend) {
 async fn whoever_has_no_password_sets_one_with_a_new_session(backend: Backend) {
     let (world, _) = Post::world(backend, |_| {}).await;
     let jane = registered(&world, "jane").await;
-    without_password(&world, "jane").await;
-    let open = world.open(&world.tenant).await;
-    let mut age = sea_query::Query::update();
-    age.table(open.system.ddl().table("_sessions"));
-    let long_ago = kernel::time::now().checked_sub(Duration::from_mins(11)).unwrap();
-    age.value(sea_query::Alias::new("created_at"), sea_query::Expr::from(store::Value::from(long_ago)));
-    age.and_where(sea_query::ExprTrait::is_not_null(sea_query::Expr::col(sea_query::Alias::new("id"))));
-    let context = kernel::WriteContext::system();
+    stage::set(&world, &world.tenant, "_users", &[("password", store::Value::Null)]).await;
     let fresh = jane.post("/auth/password/change", &json!({ "password": "short" })).await;
     assert_eq!(fresh.refusal(), (422, "password_unfit"), "the session is young enough");
-    let aged = open.system.transaction(&context, move |transaction| {
-        let age = age.clone();
-        Box::pin(async move { transaction.execute(&age).await })
-    });
-    aged.await.unwrap();
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    stage::set(&world, &world.tenant, "_sessions", &[("created_at", stage::ago(660).into())]).await;
+    tokio::time::sleep(stage::BELIEVED).await;
     let body = json!({ "password": OTHER });
     assert_eq!(jane.post("/auth/password/change", &body).await.refusal(), (403, "login_too_old"));
     world.end().await;

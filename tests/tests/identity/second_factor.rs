@@ -83,6 +83,7 @@ async fn from_the_first_code_to_the_last(backend: Backend) {
     let (uma, device, codes) = uma(&world).await;
     let state = uma.get("/auth/totp").await.body;
     assert_eq!((&state["enabled"], &state["recovery_codes_left"]), (&json!(true), &json!(10)));
+    assert_eq!(uma.get("/auth/me").await.body["user"]["second_factor"], true);
     let refused = first_step(&nobody).await;
     assert_eq!((refused.status, &refused.body["success"], &refused.body["code"]), (401, &json!(false), &json!(401)));
     assert_eq!((&refused.body["expires_in"], &refused.body["token"]), (&json!(300), &Json::Null));

@@ -95,7 +95,7 @@ async fn both_algorithms(backend: Backend) {
 async fn webhooks_keep_their_key(backend: Backend) {
     let world = World::new(backend).await;
     let uma = world.user("uma", "users").await;
-    let made = uma.post("/auth/webhook-tokens", &json!({"name": "a", "expires_in": 100_000_000})).await.body;
+    let made = uma.post("/auth/webhook-tokens", &json!({"name": "a", "expires_in": "100000000s"})).await.body;
     rotate(&world).await;
     let until = async || {
         let rows = rows(&world, &world.tenant, "_signing_keys", &["kid", "retired_at"]).await;
@@ -107,7 +107,7 @@ async fn webhooks_keep_their_key(backend: Backend) {
     assert_eq!(hooks.get(&format!("/?token={}", text(&made, "token"))).await.status, 200);
     // A node that has not noticed yet signs with the old key for another moment.
     set(&world, &world.tenant, "_signing_keys", &[("retired_at", ago(-3_600).into())]).await;
-    let made = uma.post("/auth/webhook-tokens", &json!({"name": "b", "expires_in": 7_200})).await;
+    let made = uma.post("/auth/webhook-tokens", &json!({"name": "b", "expires_in": "2h"})).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let rows = rows(&world, &world.tenant, "_signing_keys", &["kid", "retired_at"]).await;
     let newest = rows.iter().find(|row| row.text(0).unwrap().ends_with(".2")).unwrap();

@@ -2,4 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod dump;
 mod matrix;
+mod owasp;

@@ -24,15 +24,78 @@ const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 fn bodies() -> BTreeMap<&'static str, Json> {
     BTreeMap::from([
         ("GET /", Json::Null),
+        ("GET /.well-known/jwks.json", Json::Null),
         ("GET /docs", Json::Null),
         ("GET /health", Json::Null),
         ("POST /api/insula/init", json!({"domain": "example.org"})),
         ("POST /api/walnut@daplie.com/init", json!({"domain": "example.org"})),
-        ("POST /auth/clear-sessions", json!({"user_id": 999_999})),
+        // Users of the tenant.
+        ("GET /admin/users", Json::Null),
+        ("POST /admin/users", json!({"username": "-"})),
+        ("GET /admin/users/{id}", Json::Null),
+        ("PATCH /admin/users/{id}", json!({"name": "Somebody"})),
+        ("DELETE /admin/users/{id}", Json::Null),
+        ("GET /admin/groups", Json::Null),
+        ("POST /admin/groups", json!({"name": "-", "power": 5})),
+        ("GET /admin/groups/{id}", Json::Null),
+        ("PATCH /admin/groups/{id}", json!({"power": 5})),
+        ("DELETE /admin/groups/{id}", Json::Null),
+        ("GET /admin/tenants", Json::Null),
+        ("POST /admin/tenants", json!({"name": "-"})),
+        ("GET /admin/tenants/{name}", Json::Null),
+        ("PATCH /admin/tenants/{name}", json!({"status": "active"})),
+        ("DELETE /admin/tenants/{name}", json!({"confirm": NOBODY})),
+        // Coming in.
         ("POST /auth/login", json!({"method": "password", "username": "nobody-{n}", "password": "not the password"})),
-        ("POST /auth/logout", json!({})),
         ("POST /auth/register", json!({"username": "-", "email": "-", "password": "-"})),
+        ("POST /auth/anonymous", Json::Null),
+        ("POST /auth/upgrade", json!({"username": "-", "email": "-", "password": "-"})),
+        ("POST /auth/refresh", json!({"refresh_token": "inr_no"})),
+        ("POST /auth/exchange/{provider}", json!({"token": "no"})),
+        ("GET /auth/link", Json::Null),
+        ("GET /auth/link/{provider}", Json::Null),
+        ("GET /auth/link/{provider}/callback", Json::Null),
+        ("POST /auth/link/{provider}/complete", json!({"code": "no", "proof": "no"})),
+        ("DELETE /auth/link/{provider}", Json::Null),
+        // The own session and account.
         ("GET /auth/status", Json::Null),
+        ("POST /auth/logout", json!({})),
+        ("POST /auth/clear-sessions", json!({"user_id": 999_999})),
+        ("GET /auth/sessions", Json::Null),
+        ("DELETE /auth/sessions/{id}", Json::Null),
+        ("GET /auth/me", Json::Null),
+        ("PATCH /auth/me", json!({"name": "Somebody"})),
+        ("DELETE /auth/me", json!({"password": "not the password"})),
+        ("POST /auth/password/forgot", json!({"email": "nobody-{n}@example.com"})),
+        ("POST /auth/password/reset", json!({"token": "no", "password": "correct horse battery"})),
+        (
+            "POST /auth/password/change",
+            json!({"current_password": "not the password", "password": "correct horse battery"}),
+        ),
+        ("POST /auth/email/verify", json!({"token": "no"})),
+        ("POST /auth/email/resend", json!({"email": "nobody-{n}@example.com"})),
+        ("POST /auth/email/change", json!({"email": "nobody-{n}@example.com", "password": "not the password"})),
+        ("GET /auth/totp", Json::Null),
+        ("POST /auth/totp/enroll", json!({"password": "not the password"})),
+        ("POST /auth/totp/verify", json!({"code": "000000"})),
+        ("POST /auth/totp/disable", json!({"password": "not the password", "code": "000000"})),
+        ("POST /auth/totp/recovery-codes", json!({"password": "not the password", "code": "000000"})),
+        // API keys and webhooks.
+        ("GET /auth/keys", Json::Null),
+        ("POST /auth/keys", json!({"kind": "pat", "name": "one", "scopes": ["data.read"]})),
+        ("GET /auth/keys/self", Json::Null),
+        ("GET /auth/keys/{id}", Json::Null),
+        ("PATCH /auth/keys/{id}", json!({"name": "another"})),
+        ("DELETE /auth/keys/{id}", Json::Null),
+        ("POST /auth/keys/{id}/rotate", Json::Null),
+        ("GET /auth/webhook-tokens", Json::Null),
+        ("POST /auth/webhook-tokens", json!({"name": "one"})),
+        ("DELETE /auth/webhook-tokens/{id}", Json::Null),
+        // On the host for assets.
+        ("GET /session", Json::Null),
+        ("POST /session", Json::Null),
+        ("DELETE /session", Json::Null),
+        // The data API.
         ("POST /query", json!({"action": "count", "table": "notes"})),
         ("GET /permissions", Json::Null),
         ("POST /reload", json!({})),
@@ -48,12 +111,28 @@ enum Column {
     /// Of another tenant, at our host.
     Foreign,
     Suspended,
+    /// An API key of an administrator without the scope: with that of inserting rows alone.
+    Narrow,
+    /// An API key that was revoked.
+    Revoked,
+    /// An API key that has ended.
+    Ended,
     Group(&'static str),
 }
 
 impl Column {
     fn all() -> Vec<Self> {
-        let mut all = vec![Self::None, Self::Malformed, Self::Expired, Self::LoggedOut, Self::Foreign, Self::Suspended];
+        let mut all = vec![
+            Self::None,
+            Self::Malformed,
+            Self::Expired,
+            Self::LoggedOut,
+            Self::Foreign,
+            Self::Suspended,
+            Self::Narrow,
+            Self::Revoked,
+            Self::Ended,
+        ];
         all.extend(GROUPS.map(Self::Group));
         all
     }
@@ -66,6 +145,9 @@ impl Column {
             Self::LoggedOut => "logged out",
             Self::Foreign => "other tenant's",
             Self::Suspended => "suspended user",
+            Self::Narrow => "key of another scope",
+            Self::Revoked => "revoked key",
+            Self::Ended => "expired key",
             Self::Group(name) => name,
         }
     }
@@ -109,7 +191,28 @@ impl Stage {
                 identity.set_status(&open, user.id, identity::UserStatus::Suspended).await.unwrap();
                 caller
             }
+            Column::Narrow => self.key(&name).await.0,
+            Column::Revoked => {
+                let (caller, owner, id) = self.key(&name).await;
+                assert_eq!(owner.send(Method::DELETE, &format!("/auth/keys/{id}"), &[], None).await.status, 204);
+                caller
+            }
+            Column::Ended => {
+                let (caller, _, id) = self.key(&name).await;
+                self.into_the_past("_api_keys", "id", id, &["created_at", "expires_at"]).await;
+                caller
+            }
         }
+    }
+
+    /// A personal key of a new administrator that may insert rows and nothing else: who has it, the owner, its id.
+    async fn key(&self, name: &str) -> (Client, Client, String) {
+        let owner = self.world.user(name, "administrators").await;
+        let key = json!({"kind": "pat", "name": "one", "scopes": ["data.insert"]});
+        let made = owner.post("/auth/keys", &key).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let caller = owner.with_token(made.body["secret"].as_str().unwrap());
+        (caller, owner, made.body["key"]["id"].as_str().unwrap().to_owned())
     }
 
     /// Moves all sessions of a user, which nobody has used yet, into the past.
@@ -117,14 +220,27 @@ impl Stage {
         let open = self.world.open(&self.world.tenant).await;
         let user =
             self.world.server.installation().features.identity.find_user(&open, username).await.unwrap().unwrap();
+        const MOMENTS: &[&str] = &["created_at", "renewed_at", "last_accessed", "expires_at", "refresh_until"];
+        self.into_the_past("_sessions", "user_id", user.id.to_string(), MOMENTS).await;
+    }
+
+    /// Sets moments of a row to one that is long gone.
+    async fn into_the_past(
+        &self,
+        table: &'static str,
+        key: &'static str,
+        row: String,
+        columns: &'static [&'static str],
+    ) {
+        let open = self.world.open(&self.world.tenant).await;
         let ddl = open.system.ddl();
         let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
         let context = WriteContext::system();
         let written = open.system.transaction(&context, move |transaction| {
             let mut update = Query::update();
-            update.table(ddl.table("_sessions")).and_where(Expr::col(Alias::new("user_id")).eq(user.id.to_string()));
-            for column in ["created_at", "last_accessed", "expires_at"] {
-                update.value(Alias::new(column), Expr::from(Value::from(long_ago)));
+            update.table(ddl.table(table)).and_where(Expr::col(Alias::new(key)).eq(row.as_str()));
+            for column in columns {
+                update.value(Alias::new(*column), Expr::from(Value::from(long_ago)));
             }
             Box::pin(async move { transaction.execute(&update).await })
         });
@@ -169,7 +285,10 @@ async fn every_route_with_every_credential(backend: Backend) {
         lines.push(name.clone());
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
         for column in &columns {
-            let caller = stage.caller(column).await;
+            let mut caller = stage.caller(column).await;
+            if path == "/session" {
+                caller = caller.at_host(format!("assets.{}", stage.world.tenant.domain.as_deref().unwrap()));
+            }
             let body = body.to_string().replace("{n}", &stage.users.to_string());
             let answer = ask(&caller, &method, &path, &body).await;
             assert!(answer.status < 500, "{name} as {}: {}", column.name(), answer.text);

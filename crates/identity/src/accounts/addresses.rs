@@ -61,6 +61,7 @@ impl Identity {
         });
         verified.await.map_err(taken)?;
         self.sessions.doubt(|principal| principal.id == id);
+        self.keys.doubt_of(id);
         let changed = found.purpose == Purpose::Change;
         tracing::info!(
             target: "audit", action = if changed { "change-email" } else { "verify-email" }, outcome = "ok",

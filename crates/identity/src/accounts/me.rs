@@ -88,6 +88,7 @@ impl Identity {
         });
         changed.await.map_err(taken)?;
         self.sessions.doubt(|principal| principal.id == id);
+        self.keys.doubt_of(id);
         if renamed {
             tracing::info!(
                 target: "audit", action = "rename", outcome = "ok", tenant = tenant.name, user = caller.number,
@@ -137,6 +138,7 @@ impl Identity {
             })
         });
         self.sessions.end(&removed.await?);
+        self.keys.doubt_of(id);
         tracing::info!(
             target: "audit", action = "delete-account", outcome = "ok", tenant = tenant.name, user = caller.number,
             client = %visitor.client, request_id = %visitor.request,

@@ -32,7 +32,7 @@ impl Identity {
             let (ddl, id, values) = (ddl.clone(), changed.clone(), values.clone());
             Box::pin(async move {
                 let locked = api_keys::lock(transaction, &ddl, &id).await?;
-                if locked.revoked_at.is_some() || locked.expires_at.is_some_and(|end| end <= kernel::time::now()) {
+                if locked.revoked || locked.end.is_some_and(|end| end <= kernel::time::now()) {
                     return Err(over().into());
                 }
                 api_keys::change(transaction, &ddl, &id, values).await

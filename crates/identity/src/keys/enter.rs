@@ -122,7 +122,10 @@ impl Identity {
 
     /// The group that a key acts as: none where it is gone, or where it has become mightier than the key's maker.
     pub(crate) async fn acting_group(&self, open: &OpenTenant, found: &Found) -> Result<Option<Group>> {
-        let Some(id) = found.acting else { return Ok(Some(found.owner.group.clone())) };
+        if found.key.kind == KeyKind::Personal {
+            return Ok(Some(found.owner.group.clone()));
+        }
+        let Some(id) = found.acting else { return Ok(None) };
         let group = api_keys::group(&open.system, id).await?;
         Ok(group.filter(|group| group.power <= found.owner.group.power))
     }
@@ -204,7 +207,7 @@ fn usable(found: Found) -> Result<Found> {
 }
 
 fn too_mighty() -> Error {
-    Error::new(Reason::KeyRevoked, "The API key's maker has less power now than the key")
+    Error::new(Reason::KeyRevoked, "The API key's group is gone, or mightier now than the key's maker")
 }
 
 fn invalid() -> Error {

@@ -75,7 +75,7 @@ pub struct Draft {
 
 #[derive(Clone)]
 enum What {
-    Key(Fresh),
+    Key(Box<Fresh>),
     Secret(SecretRow),
 }
 
@@ -199,7 +199,7 @@ impl Import<'_> {
             rotated_from: None,
             imported_from: Some(shortened(imported_from, LONGEST_SOURCE)),
         };
-        Draft { what: What::Key(fresh), ddl: self.open.system.ddl() }
+        Draft { what: What::Key(Box::new(fresh)), ddl: self.open.system.ddl() }
     }
 
     /// A secret of an outside service to be written.
@@ -250,7 +250,7 @@ impl Draft {
                 if api_keys::is_known(transaction, &self.ddl, &fresh.mac).await? {
                     return Ok(Imported::Known);
                 }
-                api_keys::add(transaction, &self.ddl, fresh.clone()).await?;
+                api_keys::add(transaction, &self.ddl, Fresh::clone(fresh)).await?;
             }
             What::Secret(secret) => {
                 if imported_secrets::is_known(transaction, &self.ddl, &secret.mac).await? {

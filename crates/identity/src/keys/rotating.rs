@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::{Error, Reason, Result, Span};
+use kernel::{Error, KeyKind, Reason, Result, Span};
 use store::{OpenTenant, Value};
 
 use super::{
@@ -39,6 +39,9 @@ impl Identity {
             return Err(Error::new(Reason::FieldInvalid, message).at("overlap"));
         }
         let Found { key: old, acting, .. } = found;
+        if old.kind != KeyKind::Personal && acting.is_none() {
+            return Err(Error::new(Reason::Conflict, "The group that the key acted as is gone; make another key"));
+        }
         let now = kernel::time::now();
         let due = old.state(now) == KeyState::RotationDue;
         let (id, lifetime) = (format::new_id(open.tenant.id), lifetime_of(&old));
@@ -71,16 +74,16 @@ impl Identity {
             Box::pin(async move {
                 users::lock(transaction, &ddl, owner).await?;
                 let locked = api_keys::lock(transaction, &ddl, &old).await?;
-                if locked.rotated_at.is_some() {
+                if locked.rotated {
                     return Err(Error::new(Reason::Conflict, "Another key took the place of this one already").into());
                 }
-                if locked.revoked_at.is_some() && !due {
+                if locked.revoked && !due {
                     return Err(over().into());
                 }
                 if api_keys::count_live(transaction, &ddl, owner).await? >= MOST_ROTATING {
                     return Err(too_many().into());
                 }
-                let ends = sooner(locked.expires_at, Some(after(now, overlap.0)));
+                let ends = sooner(locked.end, Some(after(now, overlap.0)));
                 let values = vec![("rotated_at", Value::from(now)), ("expires_at", Value::from(ends))];
                 api_keys::change(transaction, &ddl, &old, values).await?;
                 api_keys::add(transaction, &ddl, fresh).await

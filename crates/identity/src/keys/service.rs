@@ -79,7 +79,7 @@ impl Identity {
     }
 
     pub(crate) async fn found_key(&self, open: &OpenTenant, id: &str) -> Result<Found> {
-        Ok(api_keys::find(&open.system, Lookup::Id(id)).await?.ok_or_else(no_key)?)
+        api_keys::find(&open.system, Lookup::Id(id)).await?.ok_or_else(no_key)
     }
 
     /// Who a principal is as a maker of keys. A server key stands for the user who made it.

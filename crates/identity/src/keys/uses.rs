@@ -13,7 +13,10 @@ const STEP: i64 = 5;
 
 /// What the database does not know yet. No more than there are keys in use.
 #[derive(Default)]
-pub(crate) struct Uses(Mutex<HashMap<TenantId, (Arc<Tenant>, HashMap<String, Timestamp>)>>);
+pub(crate) struct Uses(Mutex<HashMap<TenantId, (Arc<Tenant>, Moments)>>);
+
+/// When each key was last used.
+type Moments = HashMap<String, Timestamp>;
 
 impl Uses {
     /// Notes that a key was used.
@@ -39,12 +42,12 @@ impl Uses {
     }
 }
 
-async fn write(tenants: &Tenants, tenant: &Tenant, keys: &HashMap<String, Timestamp>) -> Result<()> {
+async fn write(tenants: &Tenants, tenant: &Tenant, keys: &Moments) -> Result<()> {
     let open = tenants.open(tenant).await?;
     Ok(api_keys::write_uses(&open.system, batches(keys)).await?)
 }
 
-fn batches(keys: &HashMap<String, Timestamp>) -> Vec<Used> {
+fn batches(keys: &Moments) -> Vec<Used> {
     let mut steps: HashMap<i64, Vec<String>> = HashMap::new();
     for (key, at) in keys {
         let second = at.as_second();

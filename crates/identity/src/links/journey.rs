@@ -153,7 +153,7 @@ impl Identity {
                 let sealed = open.key.seal(place(&open, &attempt.provider, "code"), &text)?;
                 on(page, &[("link_provider", &attempt.provider), ("link_code", &sealed)])
             }
-            None => self.end_journey(tenant, &open, visitor, &state, attempt, &answer, None).await,
+            None => Box::pin(self.end_journey(tenant, &open, visitor, &state, attempt, &answer, None)).await,
         }
     }
 
@@ -189,7 +189,7 @@ impl Identity {
                 Some(caller)
             }
         };
-        self.end_journey(tenant, &open, visitor, &state, attempt, &answer, caller).await
+        Box::pin(self.end_journey(tenant, &open, visitor, &state, attempt, &answer, caller)).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of two ways, each of which knows all of it")]
@@ -209,13 +209,11 @@ impl Identity {
                 return Err(refused());
             }
             let arrival = self.finish(tenant, open, state, &attempt, answer).await?;
-            match caller {
-                Some(caller) => self.link(tenant, open, visitor, &caller.principal, arrival).await.map(Ended::Linked),
-                None => {
-                    let entered = self.arrive(tenant, open, visitor, Method::Link, arrival).await?;
-                    Ok(Ended::Entered(Box::new(entered)))
-                }
+            if let Some(caller) = caller {
+                return self.link(tenant, open, visitor, &caller.principal, arrival).await.map(Ended::Linked);
             }
+            let entered = self.arrive(tenant, open, visitor, Method::Link, arrival).await?;
+            Ok(Ended::Entered(Box::new(entered)))
         };
         let outcome = ended.await;
         let user = match &outcome {
@@ -253,7 +251,7 @@ impl Identity {
             verifier: &verifier,
             nonce: &nonce,
         };
-        let grant = provider.finish(returned).await?;
+        let grant = Box::pin(provider.finish(returned)).await?;
         let keep = settings.providers.get(&attempt.provider).is_some_and(|config| config.keep_tokens);
         Ok(Arrival::of_grant(&attempt.provider, grant, keep))
     }

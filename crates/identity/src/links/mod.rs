@@ -14,10 +14,11 @@
 //!   nothing; without it the callback refuses.
 //! * Linking needs the session of the same user at both ends, so that a session that was ended meanwhile links nothing.
 //! * A user is known by provider and subject alone. An address never leads into an existing account, unless
-//!   `link_by_verified_email` is set and both sides have proved it. An unproved address is not even looked up: the answer
+//!   `by_verified_email` is set and both sides have proved it. An unproved address is not even looked up: the answer
 //!   would tell strangers who is registered.
 
 mod arrival;
+mod config;
 mod exchange;
 mod journey;
 mod kept;
@@ -28,6 +29,7 @@ mod pages;
 mod providers;
 mod username;
 
+pub use config::LinksConfig;
 pub(crate) use journey::{Ended, Journeys, LIFETIME, Returned, Start};
 pub(crate) use linking::NewLink;
 pub(crate) use owned::Overview;
@@ -45,7 +47,7 @@ pub(crate) fn check(settings: &IdentityConfig) -> Result<(), (String, String)> {
             (key.trim_end_matches('.').to_owned(), mistake)
         })?;
     }
-    pages::check(&settings.link_return_urls).map_err(|mistake| ("link_return_urls".to_owned(), mistake))
+    pages::check(&settings.links.return_urls).map_err(|mistake| ("links.return_urls".to_owned(), mistake))
 }
 
 /// 400 `link_refused`: the one answer to every journey that cannot be gone on with.
@@ -56,4 +58,34 @@ fn refused() -> Error {
 
 fn provider_unknown() -> Error {
     Error::plain(Reason::ProviderUnknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::IdentityConfig;
+
+    fn read(text: &str) -> IdentityConfig {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn providers_are_written_and_mistakes_name_their_key() {
+        let good = read(
+            "[links]\nregistration = 'closed'\nreturn_urls = ['https://app.example/in']\n\
+             [providers.google]\nclient_id = 'id'\nclient_secret = 'secret'\nkeep_tokens = true",
+        );
+        assert!(good.check(None).is_ok());
+        assert!(good.providers["google"].keep_tokens && !good.links.by_verified_email);
+        let written = kernel::secret::exposed(|| toml::to_string(&good).unwrap());
+        assert_eq!(read(&written), good);
+        for (text, key) in [
+            ("[providers.google]", "providers.google.client_id"),
+            ("[providers.Acme]\nissuer = 'https://a.example'\nclient_id = 'x'", "providers.Acme"),
+            ("[providers.acme]\nissuer = 'http://a.example'\nclient_id = 'x'", "providers.acme.issuer"),
+            ("[links]\nreturn_urls = ['myapp://in']", "links.return_urls"),
+        ] {
+            assert_eq!(read(text).check(None).unwrap_err().0, key);
+        }
+        assert!(toml::from_str::<IdentityConfig>("[providers.google]\nid = 'x'").is_err());
+    }
 }

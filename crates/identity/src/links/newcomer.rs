@@ -20,7 +20,7 @@ use crate::{
 
 /// Whether strangers may become users by an outside account. Errors: 403 `registration_closed`.
 pub(super) fn require_open(settings: &IdentityConfig) -> Result<()> {
-    if settings.registration == Registration::Open && settings.link_registration {
+    if settings.registration == Registration::Open && settings.links.registration == Registration::Open {
         return Ok(());
     }
     Err(Error::plain(Reason::RegistrationClosed))
@@ -112,7 +112,7 @@ impl Identity {
         arrival: &Arrival,
         (user, email): (User, &str),
     ) -> Result<Option<Entered>> {
-        if !self.settings.of(tenant).await?.link_by_verified_email || user.email_verified_at.is_none() {
+        if !self.settings.of(tenant).await?.links.by_verified_email || user.email_verified_at.is_none() {
             return Err(email_taken());
         }
         let account = new_account(open, arrival, user.id)?;

@@ -19,14 +19,16 @@ pub(super) fn check(pages: &[Url]) -> Result<(), String> {
 /// The page of an address. Errors: 400 `field_invalid` where browsers may not be sent there.
 pub(super) fn page(text: &str, settings: &IdentityConfig, tenant: &Tenant) -> Result<Url> {
     let invalid = |message: &str| Error::new(Reason::FieldInvalid, message).at("redirect_to");
-    let page = Url::parse(text).ok().filter(|page| is_page(page) && page.as_str().len() <= MOST);
+    // Browsers read what is not in that form in their own ways.
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let page = Url::parse(text).ok().filter(|page| plain && is_page(page) && page.as_str().len() <= MOST);
     let page = page.ok_or_else(|| invalid("This is not the address of a page"))?;
-    let allowed = if settings.link_return_urls.is_empty() {
+    let allowed = if settings.links.return_urls.is_empty() {
         let own = tenant.domain.iter().map(|domain| format!("https://{domain}"));
         let callers = tenant.cors_origins.iter().filter(|origin| *origin != "*").cloned();
         own.chain(callers).filter_map(|base| Url::parse(&base).ok()).any(|base| is_within(&page, &base))
     } else {
-        settings.link_return_urls.iter().any(|base| is_within(&page, base))
+        settings.links.return_urls.iter().any(|base| is_within(&page, base))
     };
     if allowed { Ok(page) } else { Err(invalid("Browsers may not be sent to this page")) }
 }
@@ -49,7 +51,7 @@ fn is_within(page: &Url, base: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{check, page};
-    use crate::IdentityConfig;
+    use crate::{IdentityConfig, LinksConfig};
     use kernel::{Tenant, TenantStatus};
     use proptest::prelude::*;
     use url::Url;
@@ -67,8 +69,9 @@ mod tests {
     }
 
     fn listing(pages: &[&str]) -> IdentityConfig {
-        let link_return_urls = pages.iter().map(|page| Url::parse(page).unwrap()).collect();
-        IdentityConfig { link_return_urls, ..IdentityConfig::default() }
+        let return_urls = pages.iter().map(|page| Url::parse(page).unwrap()).collect();
+        let links = LinksConfig { return_urls, ..LinksConfig::default() };
+        IdentityConfig { links, ..IdentityConfig::default() }
     }
 
     fn allows(settings: &IdentityConfig, text: &str) -> bool {

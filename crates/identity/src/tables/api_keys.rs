@@ -254,9 +254,9 @@ pub(crate) async fn count_live(transaction: &mut Transaction<'_>, ddl: &Ddl, own
 
 /// What must hold of a key while a transaction that locked it goes on.
 pub(crate) struct Locked {
-    pub(crate) expires_at: Option<Timestamp>,
-    pub(crate) revoked_at: Option<Timestamp>,
-    pub(crate) rotated_at: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+    pub(crate) revoked: bool,
+    pub(crate) rotated: bool,
 }
 
 /// Locks a key's row until the end of the transaction. Errors: 404, as a refusal.
@@ -266,11 +266,7 @@ pub(crate) async fn lock(transaction: &mut Transaction<'_>, ddl: &Ddl, id: &str)
     select.and_where(column("id").eq(id)).lock_exclusive();
     let rows = transaction.rows(&select).await?;
     let row = rows.first().ok_or_else(no_key)?;
-    Ok(Locked {
-        expires_at: row.maybe_timestamp(0)?,
-        revoked_at: row.maybe_timestamp(1)?,
-        rotated_at: row.maybe_timestamp(2)?,
-    })
+    Ok(Locked { end: row.maybe_timestamp(0)?, revoked: !row.is_null(1), rotated: !row.is_null(2) })
 }
 
 /// 404.

@@ -338,7 +338,7 @@ fn api_keys(ddl: &Ddl) -> TableCreateStatement {
     // Imported keys do not tell their ids, and importing again changes nothing.
     table.index(&mut key("_api_keys_mac", ["mac"]));
     table.foreign_key(&mut of_user(ddl, "_api_keys"));
-    table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::NoAction));
+    table.foreign_key(&mut ddl.reference("_api_keys", "group_id", GROUPS, ForeignKeyAction::SetNull));
     table
 }
 

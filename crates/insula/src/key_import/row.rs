@@ -1,5 +1,7 @@
 //! A row of an old table or file, and the columns that are read of it.
 
+use std::fmt::Write;
+
 use kernel::Secret;
 use store::Value;
 
@@ -51,9 +53,13 @@ pub(super) fn spelled(value: &Value) -> Option<String> {
         Value::Int(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
         Value::Text(text) => Some(text.clone()),
-        Value::Bytes(bytes) => Some(match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }),
+        Value::Bytes(bytes) => Some(std::str::from_utf8(bytes).map_or_else(|_| hex(bytes), str::to_owned)),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -160,33 +160,30 @@ impl KeyImport<'_> {
             report.class(class);
             let id = row.id.clone().unwrap_or_else(|| self.rules.label(&row.text));
             let from = format!("{}#{id}", report.source);
-            let owner = match class {
+            let (owner, draft) = match class {
                 Class::Own => {
                     report.own += 1;
                     continue;
                 }
-                Class::ThirdParty(_) => None,
-                _ => match owners.of(row.owner.as_deref()).await? {
-                    Some(owner) => Some(owner),
-                    None => {
+                Class::ThirdParty(provider) => (None, self.rules.secret(provider, &row.text, &from)?),
+                _ => {
+                    let Some(owner) = owners.of(row.owner.as_deref()).await? else {
                         report.nobody(&from, row.owner.as_deref(), class);
                         continue;
-                    }
-                },
-            };
-            let draft = match (&owner, class) {
-                (Some(owner), class) => {
-                    let name = row.name.clone().unwrap_or_else(|| format!("imported {id}"));
-                    let is_good = class == Class::Raw;
-                    let (text, name) = (&row.text, name.as_str());
-                    self.rules.key(&ForeignKey { text, owner, name, imported_from: &from, is_good })
+                    };
+                    let draft = self.key(&row, class, &owner, &id, &from);
+                    (Some(owner), draft)
                 }
-                (None, Class::ThirdParty(provider)) => self.rules.secret(provider, &row.text, &from)?,
-                (None, _) => continue,
             };
             page.push(Ready { row, class, from, owner, draft });
         }
         Ok(page)
+    }
+
+    fn key(&self, row: &Row, class: Class, owner: &User, id: &str, imported_from: &str) -> Draft {
+        let name = row.name.clone().unwrap_or_else(|| format!("imported {id}"));
+        let (text, name, is_good) = (&row.text, name.as_str(), class == Class::Raw);
+        self.rules.key(&ForeignKey { text, owner, name, imported_from, is_good })
     }
 
     /// Writes a page and blanks it, or only tells what would be.

@@ -43,7 +43,7 @@ impl KeyTable {
         }
         let key = position(&columns.key)?;
         let (owner, name) = (optional(&columns.owner)?, optional(&columns.name)?);
-        Ok(Self { database, key, id, owner, name, label, table })
+        Ok(Self { database, table, key, id, owner, name, label })
     }
 
     pub(crate) fn database(&self) -> &Database {

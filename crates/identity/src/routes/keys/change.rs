@@ -8,7 +8,7 @@ use kernel::{Span, ability};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{OneKey, lifetime, present};
+use super::{Nullable, OneKey, lifetime, present};
 use crate::{Identity, keys::KeyChange, routes::visitor};
 
 /// What changes of a key. What is absent stays as it is.
@@ -27,11 +27,11 @@ pub(super) struct ChangeKey {
     /// One of the tenant's rate classes, or null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    rate_class: Option<Option<String>>,
+    rate_class: Option<Nullable<String>>,
     /// How long it lives from now on; for ever where null, if the tenant's settings allow that.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "30d")]
-    expires_in: Option<Option<Span>>,
+    expires_in: Option<Nullable<Span>>,
 }
 
 /// Changes an API key of the caller's.
@@ -56,7 +56,7 @@ pub(super) async fn change_key(
 ) -> edge::Result {
     caller.require(ability::KEYS_MANAGE)?;
     let ChangeKey { name, scopes, addresses, origins, rate_class, expires_in } = body;
-    let lifetime = expires_in.map(lifetime);
+    let (rate_class, lifetime) = (rate_class.map(|class| class.0), expires_in.map(lifetime));
     let change = KeyChange { name, scopes, addresses, origins, rate_class, lifetime };
     let open = identity.tenants.open(caller.tenant()).await?;
     let maker = identity.maker(&open, caller.principal()).await?;

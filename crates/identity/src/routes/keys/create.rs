@@ -8,7 +8,7 @@ use kernel::{Span, ability};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Kind, NewlyMade, lifetime, present};
+use super::{Kind, NewlyMade, Nullable, lifetime, present};
 use crate::{
     Identity,
     keys::{Lifetime, NewKey},
@@ -39,7 +39,7 @@ pub(super) struct CreateKey {
     /// How long it lives: 90d where absent, for ever where null, if the tenant's settings allow that.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "30d")]
-    expires_in: Option<Option<Span>>,
+    expires_in: Option<Nullable<Span>>,
 }
 
 /// Makes an API key, which has no more rights than the caller. Its text is in this answer and never shown again.

@@ -166,13 +166,18 @@ impl NewlyMade {
     }
 }
 
+/// What a field may say that can be null.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Nullable<T>(Option<T>);
+
 /// Tells a field that is null from one that is not there.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// What `expires_in` asks for: null is never.
-fn lifetime(expires_in: Option<Span>) -> Lifetime {
+fn lifetime(Nullable(expires_in): Nullable<Span>) -> Lifetime {
     expires_in.map_or(Lifetime::Unending, Lifetime::For)
 }
 

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, StatusCode,
-        header::{ACCEPT, LOCATION, SET_COOKIE},
+        header::{LOCATION, SET_COOKIE},
     },
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use kernel::{Error, Reason, time::rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{super::visitor, address::Here, asking, cookie};
+use super::{super::visitor, asking, browser::Browser, cookie};
 use crate::{Identity, links::Start};
 
 /// How a journey begins.
@@ -67,13 +67,12 @@ pub(super) async fn begin(
     MaybeCaller(caller): MaybeCaller,
     Path(provider): Path<String>,
     Query(Begin { redirect_to }): Query<Begin>,
-    here: Here,
-    headers: HeaderMap,
+    browser: Browser,
     info: RequestInfo,
 ) -> edge::Result<Response> {
     let caller = asking(caller)?;
     // What follows a link in a browser brings no token.
-    let by_page = caller.is_some() || wants_json(&headers);
+    let by_page = caller.is_some() || browser.wants_json;
     match &redirect_to {
         None if by_page => {
             let message = "Name the page that the browser comes back to";
@@ -87,7 +86,7 @@ pub(super) async fn begin(
     }
     let start = Start {
         provider: &provider,
-        callback: here.callback(&provider),
+        callback: browser.callback(&provider),
         page: redirect_to.as_deref(),
         caller: caller.as_ref(),
     };
@@ -97,14 +96,7 @@ pub(super) async fn begin(
         let body = JourneyBegun { success: true, url: begun.url.into(), proof, expires_at };
         return Ok(Answer::with_status(200, body).into_response());
     }
-    let cookie = cookie::set(&begun.proof, here.is_secure())?;
+    let cookie = cookie::set(&begun.proof, browser.is_secure())?;
     let location = begun.url.as_str().parse().map_err(Error::internal)?;
     Ok((StatusCode::FOUND, HeaderMap::from_iter([(LOCATION, location), (SET_COOKIE, cookie)])).into_response())
-}
-
-/// Whether JSON is named as an answer; browsers that follow a link name other types.
-fn wants_json(headers: &HeaderMap) -> bool {
-    let ranges = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    let mut types = ranges.map(|range| range.split(';').next().unwrap_or_default().trim());
-    types.any(|name| name.eq_ignore_ascii_case("application/json"))
 }

@@ -15,7 +15,7 @@ use kernel::Error;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{super::visitor, JourneyEnded, address::Here, cookie};
+use super::{super::visitor, JourneyEnded, browser::Browser, cookie};
 use crate::{
     Identity,
     links::{Ended, Returned},
@@ -60,17 +60,16 @@ pub(super) async fn callback(
     Site(site): Site,
     Path(provider): Path<String>,
     Query(Callback { state, code, iss, error }): Query<Callback>,
-    here: Here,
-    headers: HeaderMap,
+    browser: Browser,
     info: RequestInfo,
 ) -> edge::Result<Response> {
     let returned = Returned {
         provider: &provider,
-        callback: here.callback(&provider),
+        callback: browser.callback(&provider),
         state: &state,
         code: code.as_deref().filter(|code| !code.is_empty() && error.is_none()),
         iss: iss.as_deref(),
-        cookie: cookie::read(&headers, here.is_secure()),
+        cookie: browser.cookie.as_deref(),
     };
     let body = match identity.return_from_journey(&site.tenant, &visitor(info), returned).await? {
         Ended::AtPage(page) => {
@@ -81,6 +80,6 @@ pub(super) async fn callback(
         Ended::Linked(link) => JourneyEnded::linked(link),
     };
     let mut response = Answer::with_status(200, body).into_response();
-    response.headers_mut().insert(SET_COOKIE, cookie::clear(here.is_secure())?);
+    response.headers_mut().insert(SET_COOKIE, cookie::clear(browser.is_secure())?);
     Ok(response)
 }

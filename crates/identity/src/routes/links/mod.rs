@@ -1,7 +1,7 @@
 //! `/auth/link/…` and `/auth/exchange/…`.
 
-mod address;
 mod begin;
+mod browser;
 mod callback;
 mod complete;
 mod cookie;

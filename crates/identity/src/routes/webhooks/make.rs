@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use edge::{Answer, Caller, Json, RequestInfo};
-use kernel::{ability, time::rfc3339};
+use kernel::{Span, ability, time::rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,9 +19,9 @@ pub(super) struct MakeWebhookToken {
     /// Which service calls with it, in 1 to 100 characters.
     #[schema(example = "Payments")]
     name: String,
-    /// Seconds that it is good for, from 60 to five years; a year where absent.
-    #[schema(example = 31_536_000)]
-    expires_in: Option<u64>,
+    /// How long it lives, from a minute to five years; 365d where absent.
+    #[schema(value_type = Option<String>, example = "365d")]
+    expires_in: Option<Span>,
 }
 
 /// A new token, shown once.
