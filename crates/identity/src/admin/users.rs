@@ -276,11 +276,13 @@ impl Identity {
     }
 
     async fn try_remove(&self, open: &OpenTenant, actor: &Actor, id: Uuid) -> Result<()> {
+        let known = users::find(&open.system, &Lookup::Id(id)).await?.ok_or_else(no_user)?.user;
+        let free = self.free(open).await?;
+        actor.require_reach(&known.group, &free)?;
         if actor.is(id) {
             let message = "You cannot delete yourself here; DELETE /auth/me does that";
             return Err(Error::new(Reason::Conflict, message));
         }
-        let free = self.free(open).await?;
         let (ddl, actor) = (open.system.ddl(), Arc::new(actor.clone()));
         let context = actor.context.clone();
         let removed = open.system.transaction(&context, move |transaction| {

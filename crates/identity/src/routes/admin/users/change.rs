@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use edge::{Answer, Caller, Json, Path, RequestInfo};
 use kernel::{Secret, ability};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
 use super::{super::super::visitor, OneUser, Status, named};
@@ -46,9 +46,14 @@ pub(super) struct ChangeUser {
     second_factor: Field<Never>,
 }
 
-/// Nothing can be read into it but null around it.
-#[derive(Deserialize)]
-enum Never {}
+/// What cannot be sent: in its place is null, or nothing.
+struct Never;
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(de::Error::custom("This can only be null"))
+    }
+}
 
 impl From<ChangeUser> for UserChange {
     fn from(body: ChangeUser) -> Self {
