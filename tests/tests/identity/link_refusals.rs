@@ -248,7 +248,7 @@ async fn browsers_are_sent_to_listed_pages_alone(backend: Backend) {
         server.issuer(),
         server.public_client_id(),
     );
-    std::fs::write(other.folder.join("identity.toml"), settings).unwrap();
+    std::fs::write(other.folder.join("identity.toml"), &settings).unwrap();
     let neighbour = world.at(&other);
     assert_eq!(ask(&neighbour, "own", &page(&other)).await.field(), "redirect_to");
     assert_eq!(ask(&neighbour, "own", "https://app.example/inside").await.field(), "redirect_to");
@@ -259,7 +259,7 @@ async fn browsers_are_sent_to_listed_pages_alone(backend: Backend) {
     // After a reload it is the new issuer that is asked, in the same words.
     let moved = OpenIdServer::start().await;
     let settings = settings.replace(server.issuer(), moved.issuer());
-    std::fs::write(other.folder.join("identity.toml"), settings).unwrap();
+    std::fs::write(other.folder.join("identity.toml"), &settings).unwrap();
     let elsewhere = begin(&neighbour, "own", "https://app.example/in").await;
     assert!(elsewhere.url.starts_with(server.issuer()), "{}", elsewhere.url);
     let admin = world.user_of(&other, "ada-admin", "administrators").await;
