@@ -1,6 +1,6 @@
 //! What somebody finds who gets hold of the databases: nothing that lets one in.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use insula_tests::{Backend, Client, World, on_all_databases, until};
@@ -123,7 +123,7 @@ async fn dump(database: &Database) -> String {
         let mut select = Query::select();
         select.column(Asterisk).from(table.reference());
         for row in database.read(&select).await.unwrap() {
-            text.push_str(&format!("{} {row:?}\n", table.name));
+            let _ = writeln!(text, "{} {row:?}", table.name);
         }
     }
     text

@@ -102,6 +102,9 @@ fn bodies() -> BTreeMap<&'static str, Json> {
     ])
 }
 
+/// When a session began, was used and ends.
+const MOMENTS: &[&str] = &["created_at", "renewed_at", "last_accessed", "expires_at", "refresh_until"];
+
 /// A kind of credential: a column of the table.
 enum Column {
     None,
@@ -199,7 +202,7 @@ impl Stage {
             }
             Column::Ended => {
                 let (caller, _, id) = self.key(&name).await;
-                self.into_the_past("_api_keys", "id", id, &["created_at", "expires_at"]).await;
+                self.date_back("_api_keys", "id", id, &["created_at", "expires_at"]).await;
                 caller
             }
         }
@@ -220,18 +223,11 @@ impl Stage {
         let open = self.world.open(&self.world.tenant).await;
         let user =
             self.world.server.installation().features.identity.find_user(&open, username).await.unwrap().unwrap();
-        const MOMENTS: &[&str] = &["created_at", "renewed_at", "last_accessed", "expires_at", "refresh_until"];
-        self.into_the_past("_sessions", "user_id", user.id.to_string(), MOMENTS).await;
+        self.date_back("_sessions", "user_id", user.id.to_string(), MOMENTS).await;
     }
 
     /// Sets moments of a row to one that is long gone.
-    async fn into_the_past(
-        &self,
-        table: &'static str,
-        key: &'static str,
-        row: String,
-        columns: &'static [&'static str],
-    ) {
+    async fn date_back(&self, table: &'static str, key: &'static str, row: String, columns: &'static [&'static str]) {
         let open = self.world.open(&self.world.tenant).await;
         let ddl = open.system.ddl();
         let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();

@@ -171,7 +171,7 @@ async fn errors_and_headers_give_nothing_away(backend: Backend) {
     let strange =
         ["'", "\"", "1; DROP TABLE _users", "%00", "../../etc/passwd", "{{7*7}}", "\u{202e}", "$(id)", "-1", "0x10"];
     for text in strange {
-        let spelled: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let spelled = text.bytes().fold(String::new(), |spelled, byte| format!("{spelled}%{byte:02X}"));
         for path in [
             format!("/admin/users/{spelled}"),
             format!("/admin/users?q={spelled}"),
