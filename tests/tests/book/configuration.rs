@@ -8,17 +8,28 @@ use serde_json::{Map, Value as Json};
 /// The fields of a struct: its type and its doc comment, by name.
 type Fields = HashMap<String, (String, String)>;
 
+/// Sections that are not there by default, with the struct of each.
+const OPTIONAL: [(&str, &str); 3] = [
+    ("identity.captcha", "CaptchaConfig"),
+    ("identity.key_rate_classes.NAME", "RateClass"),
+    ("identity.providers.NAME", "ProviderConfig"),
+];
+
 /// A table for each section.
 pub(crate) fn tables() -> String {
     let mut structs = HashMap::new();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    for part in ["insula", "edge", "store", "identity", "query"] {
+    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query"] {
         read_folder(&crates.join(part).join("src"), &mut structs);
     }
     let config = Config::default();
     let Json::Object(shown) = serde_json::to_value(&config).unwrap() else { panic!("the configuration is an object") };
     let mut text = String::new();
     section(&structs, "Config", "", &shown, &config, &mut text);
+    for (path, kind) in OPTIONAL {
+        optional(&structs, kind, path, &mut text);
+    }
+    text.push('\n');
     text
 }
 
@@ -34,7 +45,7 @@ fn section(
     let field = |name: &String| fields.get(name).unwrap_or_else(|| panic!("{kind} says nothing of {name}"));
     let title = if path.is_empty() { "At the top".to_owned() } else { format!("`[{path}]`") };
     let _ = write!(text, "\n### {title}\n\n| Key | Default | Meaning |\n| --- | --- | --- |\n");
-    for (name, value) in shown.iter().filter(|(_, value)| !value.is_object()) {
+    for (name, value) in shown.iter().filter(|(_, value)| !is_section(value)) {
         let default = match value {
             Json::Null => "none".to_owned(),
             // Shown as ***, because there may be a password in it.
@@ -44,14 +55,26 @@ fn section(
         let _ = writeln!(text, "| `{name}` | {default} | {} |", field(name).1);
     }
     for (name, value) in shown {
-        if let Json::Object(inner) = value {
+        if let Json::Object(inner) = value
+            && is_section(value)
+        {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             section(structs, &field(name).0, &path, inner, config, text);
         }
     }
-    if path.is_empty() {
-        text.push('\n');
-    }
+}
+
+/// Whether a value is a section of its own; an empty one is a table that users fill.
+fn is_section(value: &Json) -> bool {
+    value.as_object().is_some_and(|fields| !fields.is_empty())
+}
+
+/// A section that is there only where somebody writes it.
+fn optional(structs: &HashMap<String, Fields>, kind: &str, path: &str, text: &mut String) {
+    let fields = structs.get(kind).unwrap_or_else(|| panic!("no source defines {kind}"));
+    let mut rows: Vec<_> = fields.iter().map(|(name, (_, meaning))| format!("| `{name}` | {meaning} |\n")).collect();
+    rows.sort();
+    let _ = write!(text, "\n### `[{path}]`\n\n| Key | Meaning |\n| --- | --- |\n{}", rows.concat());
 }
 
 fn secret<'c>(config: &'c Config, path: &str, name: &str) -> &'c str {
