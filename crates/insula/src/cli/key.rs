@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{
-    Output,
+    Output, Which,
     api_key::ApiKey,
     key_import::{KeyImportArgs, Secret},
 };
@@ -28,6 +28,9 @@ pub(super) enum Key {
     #[command(after_help = "Examples:\n  insula key rotate-master\n  \
         insula key rotate-master --to-file /etc/insula/master.key.new")]
     RotateMaster(RotateMaster),
+    /// Make a new key that signs a tenant's session tokens; those of the one before stay good until they end
+    #[command(after_help = "Example:\n  insula key rotate-signing --tenant shop")]
+    RotateSigning(Which),
 }
 
 /// The key of the data folder is replaced at once. A configured one takes two steps, so that nodes can be restarted one
@@ -50,6 +53,7 @@ impl Key {
             Self::Import(command) => command.run(installation, output).await,
             Self::Secret(command) => command.run(installation, output).await,
             Self::RotateMaster(command) => command.run(installation, output).await,
+            Self::RotateSigning(which) => rotate_signing(installation, which, output).await,
         }
     }
 }
@@ -57,6 +61,17 @@ impl Key {
 /// What to do with a key that was made and is not used yet.
 const NEXT: &str = "Next, on every node, one after the other: set the new key as master_key and the one in use as \
     previous_master_key, and restart it.\nThen, once: insula key rotate-master. After that previous_master_key can go.";
+
+async fn rotate_signing(installation: &Installation, which: Which, output: Output) -> Result<()> {
+    let record = installation.record(which.tenant.as_deref()).await?;
+    let kid = installation.features.identity.rotate_signing_keys(&record.tenant).await?;
+    let name = &record.tenant.name;
+    let value = json!({ "tenant": name, "kid": kid });
+    output.print(&value, || {
+        format!("Session tokens of {name} are signed with {kid} now; running servers follow within a minute.")
+    });
+    Ok(())
+}
 
 impl RotateMaster {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
