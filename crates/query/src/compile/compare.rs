@@ -103,7 +103,7 @@ pub(crate) fn like(dialect: Dialect, column: &Column, target: Expr, pattern: &st
 /// Text in the order of code points where the database would order it otherwise.
 pub(crate) fn collated(dialect: Dialect, column: &Column, target: Expr) -> Expr {
     if dialect == Dialect::Postgres && column.foreign_collation && matches!(column.kind, Kind::Text { .. }) {
-        Expr::cust_with_expr("? COLLATE \"C\"", target)
+        by_code_points(target)
     } else {
         target
     }
@@ -112,4 +112,24 @@ pub(crate) fn collated(dialect: Dialect, column: &Column, target: Expr) -> Expr 
 /// The column as an answer reads it: as text where the driver cannot decode the type.
 pub(crate) fn readable(column: &Column, target: Expr) -> Expr {
     if column.read_as_text { Expr::from(Func::cast_as(target, Alias::new("text"))) } else { target }
+}
+
+/// Text in the order of code points, on PostgreSQL, whose builder numbers the places of a custom expression.
+fn by_code_points(target: Expr) -> Expr {
+    Expr::cust_with_expr("$1 COLLATE \"C\"", target)
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_query::{Alias, Expr, Order, Query};
+    use store::Dialect;
+
+    #[test]
+    fn a_foreign_collation_leaves_no_open_place_in_the_statement() {
+        let mut select = Query::select();
+        select.expr(Expr::val(1)).from(Alias::new("t"));
+        select.order_by_expr(super::by_code_points(Expr::col(Alias::new("name"))), Order::Asc);
+        let sql = Dialect::Postgres.select(&select).sql;
+        assert_eq!(sql, r#"SELECT $1 FROM "t" ORDER BY "name" COLLATE "C" ASC"#);
+    }
 }
