@@ -48,6 +48,17 @@ pub enum KeyKind {
     Personal,
 }
 
+impl KeyKind {
+    /// The word for it, in the key itself, in requests and on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Publishable => "pk",
+            Self::Server => "sk",
+            Self::Personal => "pat",
+        }
+    }
+}
+
 /// Who a request acts as, with the group that decides its rights.
 #[derive(Debug, Clone)]
 pub struct Principal {

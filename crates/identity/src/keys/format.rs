@@ -22,18 +22,9 @@ const SHOWN: usize = 8;
 
 const KINDS: [KeyKind; 3] = [KeyKind::Publishable, KeyKind::Server, KeyKind::Personal];
 
-/// The word for a kind, in keys and in the database.
-pub(crate) const fn word(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Publishable => "pk",
-        KeyKind::Server => "sk",
-        KeyKind::Personal => "pat",
-    }
-}
-
 /// The kind of a word.
-pub(crate) fn kind(word_: &str) -> Option<KeyKind> {
-    KINDS.into_iter().find(|kind| word(*kind) == word_)
+pub(crate) fn kind(word: &str) -> Option<KeyKind> {
+    KINDS.into_iter().find(|kind| kind.word() == word)
 }
 
 /// A key taken apart. Nothing of it is believed yet.
@@ -84,7 +75,7 @@ pub(crate) fn new_id(tenant: TenantId) -> String {
 /// What lists show of a key's beginning.
 pub(crate) fn shown(kind: KeyKind, id: &str) -> String {
     let beginning: String = id.chars().take(SHOWN).collect();
-    format!("{PREFIX}{}_{beginning}", word(kind))
+    format!("{PREFIX}{}_{beginning}", kind.word())
 }
 
 /// The last four characters of a key.
@@ -95,7 +86,7 @@ pub(crate) fn last_four(text: &str) -> String {
 
 /// The text of a new key with an id.
 pub(crate) fn new_text(kind: KeyKind, id: &str) -> Secret {
-    let mut text = format!("{PREFIX}{}_{id}_{}", word(kind), base62::encode(&rand::random::<[[u8; 8]; 4]>()));
+    let mut text = format!("{PREFIX}{}_{id}_{}", kind.word(), base62::encode(&rand::random::<[[u8; 8]; 4]>()));
     text += &checksum(&text);
     Secret::new(text)
 }

@@ -2,7 +2,7 @@ use kernel::KeyKind;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{KINDS, Parsed, last_four, new_id, new_text, parse, shown, word};
+use super::{KINDS, Parsed, last_four, new_id, new_text, parse, shown};
 
 fn kinds() -> impl Strategy<Value = KeyKind> {
     (0..KINDS.len()).prop_map(|index| KINDS[index])
@@ -67,7 +67,7 @@ proptest! {
     fn a_key_of_another_kind_is_noticed(kind in kinds(), other in kinds()) {
         prop_assume!(kind != other);
         let (text, _) = key(kind, Uuid::now_v7());
-        let changed = text.replacen(&format!("_{}_", word(kind)), &format!("_{}_", word(other)), 1);
+        let changed = text.replacen(&format!("_{}_", kind.word()), &format!("_{}_", other.word()), 1);
         prop_assert_eq!(parse(&changed), None);
     }
 

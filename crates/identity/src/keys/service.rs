@@ -6,7 +6,7 @@ use kernel::{Credential, Error, Group, Principal, Reason, Result, Span, WriteCon
 use store::OpenTenant;
 use uuid::Uuid;
 
-use super::{Key, MadeKey, NewKey, bounds, format};
+use super::{Key, MadeKey, NewKey, bounds};
 use crate::{
     Identity, User,
     entry::Visitor,
@@ -162,6 +162,6 @@ pub(crate) fn audit(action: &str, open: &OpenTenant, key: &Key, user: Option<i64
     let (client, request_id) = (visitor.map(|it| it.client.to_string()), visitor.map(|it| it.request.to_string()));
     tracing::info!(
         target: "audit", action, outcome = "ok", tenant = open.tenant.name, user, of = key.owner_number, key = key.id,
-        name = key.name, kind = format::word(key.kind), client, request_id,
+        name = key.name, kind = key.kind.word(), client, request_id,
     );
 }

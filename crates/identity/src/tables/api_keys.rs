@@ -222,7 +222,7 @@ fn with_macs(ddl: &Ddl, macs: &[String]) -> SelectStatement {
 /// Stores a key. Errors: [`Error::Unique`] where another has the same text.
 pub(crate) async fn add(transaction: &mut Transaction<'_>, ddl: &Ddl, key: Fresh) -> Result<()> {
     let row = [
-        ("kind", Value::from(format::word(key.kind))),
+        ("kind", Value::from(key.kind.word())),
         ("scopes", json(&key.scopes)?),
         ("addresses", json(&key.addresses)?),
         ("origins", json(&key.origins)?),

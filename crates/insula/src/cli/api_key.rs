@@ -60,14 +60,6 @@ impl From<Kind> for KeyKind {
     }
 }
 
-const fn word(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Publishable => "pk",
-        KeyKind::Server => "sk",
-        KeyKind::Personal => "pat",
-    }
-}
-
 #[derive(Args)]
 pub(super) struct Create {
     /// What kind of key
@@ -164,7 +156,7 @@ impl From<Key> for Shown {
         let moment = |moment: Option<time::Timestamp>| moment.map(time::rfc3339);
         Self {
             state: key.state(time::now()).word(),
-            kind: word(key.kind),
+            kind: key.kind.word(),
             id: key.id,
             name: key.name,
             prefix: key.prefix,

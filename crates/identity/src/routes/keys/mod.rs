@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Identity,
-    keys::{Key, Lifetime, MadeKey, format},
+    keys::{Key, Lifetime, MadeKey},
     tables::api_keys::{Found, no_key},
 };
 
@@ -115,7 +115,7 @@ impl ApiKey {
         Self {
             state: key.state(time::now()).word(),
             id: key.id,
-            kind: format::word(key.kind),
+            kind: key.kind.word(),
             name: key.name,
             prefix: key.prefix,
             last_four: key.last_four,

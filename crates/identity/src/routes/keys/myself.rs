@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::own;
-use crate::{Identity, keys::format};
+use crate::Identity;
 
 /// The key of the request, as far as whoever holds it may know.
 #[derive(Serialize, ToSchema)]
@@ -46,7 +46,7 @@ pub(super) async fn show_own_key(State(identity): State<Arc<Identity>>, caller: 
     let open = identity.tenants.open(caller.tenant()).await?;
     let key = identity.key(&open, &presented.id).await?;
     Ok(Answer::ok(OwnKey {
-        kind: format::word(key.kind),
+        kind: key.kind.word(),
         name: key.name,
         scopes: presented.scopes.clone(),
         group: principal.group.name.clone(),
