@@ -73,6 +73,9 @@ pub struct Envelope<'a> {
     /// The field of the request that is meant, as a path such as `filter.and[1].op`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'a str>,
+    /// The toolkit endpoint that failed, as `toolkit/path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<&'a str>,
     /// What goes with the second step of a log in, where `reason` is `second_factor_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<&'a str>,
@@ -144,6 +147,7 @@ fn body(error: &Error, id: RequestId) -> Vec<u8> {
             message: &text,
             request_id: id.as_str(),
             field: error.field.as_deref(),
+            endpoint: error.endpoint.as_deref(),
             ticket: error.ticket.as_ref().map(|ticket| &*ticket.text),
             expires_in: error.ticket.as_ref().map(|ticket| ticket.expires_in),
         })

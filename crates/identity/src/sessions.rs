@@ -249,6 +249,7 @@ impl Sessions {
             email: found.email,
             name: found.name,
             group,
+            toolkit_overrides: Arc::default(),
             credential: Credential::Session(id),
         };
         Ok(Arc::new(Session {

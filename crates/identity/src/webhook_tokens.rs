@@ -123,6 +123,7 @@ impl Identity {
             email: found.email,
             name: found.user_name,
             group: Arc::new(found.group),
+            toolkit_overrides: Arc::default(),
             credential: Credential::Webhook(WebhookCredential { id: row.id, name: row.name }),
         }))
     }

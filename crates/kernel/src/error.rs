@@ -88,9 +88,12 @@ reasons! {
     CaptchaFailed "captcha_failed" 403 "The captcha was not solved, or its answer was used before.",
     EmailUnverified "email_unverified" 403 "The e-mail address must be confirmed first.",
     LoginTooOld "login_too_old" 403 "This needs a log in of the last few minutes; log in again.",
+    EndpointDenied "endpoint_denied" 403 "The caller's group in the toolkit does not have this endpoint.",
     RegistrationClosed "registration_closed" 403 "This tenant does not let strangers register.",
     RouteNotFound "route_not_found" 404 "There is nothing at this path.",
     NotFound "not_found" 404 "The object does not exist.",
+    ToolkitUnknown "toolkit_unknown" 404 "The tenant has no such toolkit, or it is switched off.",
+    EndpointUnknown "endpoint_unknown" 404 "The toolkit has no endpoint at this path.",
     ProviderUnknown "provider_unknown" 404 "The tenant has no outside provider of this name.",
     MethodNotAllowed "method_not_allowed" 405 "The path exists, but not with this method.",
     UsernameTaken "username_taken" 409 "Another user of the tenant has this name.",
@@ -104,6 +107,7 @@ reasons! {
     NotAnonymous "not_anonymous" 409 "The caller is a registered user already.",
     SecondFactorEnabled "second_factor_enabled" 409 "The user has a second factor already.",
     InUse "in_use" 409 "Others still refer to the object.",
+    StepRefused "step_refused" 409 "A step of the endpoint did not find what it expects; nothing was written.",
     TokenSpent "token_spent" 410 "The link was used, was replaced by a newer one, or has expired; ask for another.",
     BodyTooLarge "body_too_large" 413 "The body is larger than is allowed here.",
     HostUnknown "host_unknown" 421 "No tenant answers at this host name.",
@@ -115,11 +119,15 @@ reasons! {
     Internal "internal" 500 "The server failed; its log tells more under the request id.",
     ReloadFailed "reload_failed" 500 "The new configuration is broken; the old one stays in force.",
     ProviderUnavailable "provider_unavailable" 502 "The outside provider cannot be reached or answers nonsense.",
+    UpstreamUnavailable "upstream_unavailable" 502 "The service behind the endpoint cannot be reached or broke off.",
+    UpstreamInvalid "upstream_invalid" 502 "The service or program behind the endpoint answered what it must not.",
+    ProgramFailed "program_failed" 502 "The program behind the endpoint failed or exceeded its limits.",
     NotInitialised "not_initialised" 503 "The installation has no tenant yet.",
     DatabaseUnavailable "database_unavailable" 503 "The database cannot be reached or is overloaded.",
     SecretsUnreadable "secrets_unreadable" 503 "The tenant's secrets cannot be opened, or lie unsealed; the operator must see to it.",
     Busy "busy" 503 "A queue of the server is full; try again shortly.",
     Timeout "timeout" 504 "The request took longer than is allowed.",
+    UpstreamTimeout "upstream_timeout" 504 "The service or program behind the endpoint took longer than is allowed.",
 }
 
 /// A refusal or a failure, as a caller may see it.
@@ -139,6 +147,8 @@ pub struct Error {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// What the caller needs to go on, where a log in has one more step.
     pub ticket: Option<Box<Ticket>>,
+    /// The toolkit endpoint that failed, as `toolkit/path`.
+    pub endpoint: Option<Box<str>>,
 }
 
 /// What stands for the first step of a log in, to be sent with the second.
@@ -159,7 +169,15 @@ impl fmt::Debug for Ticket {
 impl Error {
     /// An error with its reason and a message for people.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), field: None, retry_after: None, source: None, ticket: None }
+        Self {
+            reason,
+            message: message.into(),
+            field: None,
+            retry_after: None,
+            source: None,
+            ticket: None,
+            endpoint: None,
+        }
     }
 
     /// An error whose message is the meaning of its reason.
@@ -190,6 +208,13 @@ impl Error {
     #[must_use]
     pub fn with_ticket(mut self, ticket: Ticket) -> Self {
         self.ticket = Some(Box::new(ticket));
+        self
+    }
+
+    /// Names the toolkit endpoint that failed.
+    #[must_use]
+    pub fn of_endpoint(mut self, endpoint: impl Into<Box<str>>) -> Self {
+        self.endpoint = Some(endpoint.into());
         self
     }
 

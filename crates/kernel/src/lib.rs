@@ -5,6 +5,7 @@
 
 pub mod ability;
 pub mod auth;
+pub mod data_api;
 pub mod error;
 pub mod identifier;
 pub mod principal;
@@ -18,10 +19,12 @@ pub mod size;
 pub mod span;
 pub mod tenant;
 pub mod time;
+pub mod toolkits;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
+pub use data_api::{DataApi, Program};
 pub use error::{Error, Reason, Result, Ticket};
-pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, WebhookCredential};
+pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, ToolkitGroup, ToolkitOverride, WebhookCredential};
 pub use probe::Probe;
 pub use request::{Cause, ClientAddress, RequestId, WriteContext};
 pub use rules::RuleCheck;

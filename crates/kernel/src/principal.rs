@@ -75,6 +75,8 @@ pub struct Principal {
     pub name: String,
     /// The group as it is now.
     pub group: Arc<Group>,
+    /// Places in toolkits that the user has whatever the group has; empty for most.
+    pub toolkit_overrides: Arc<[ToolkitOverride]>,
     /// What the request came with.
     pub credential: Credential,
 }
@@ -140,6 +142,30 @@ pub struct Group {
     pub max_concurrent_sessions: Option<u64>,
     /// `read-own-only`, `read-write-own` or `read-write-all`.
     pub user_settings_access: String,
+    /// What places in toolkits add to the rules; empty in the database's own groups.
+    pub toolkits: Arc<[ToolkitGroup]>,
+}
+
+/// A place in a toolkit that one user has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
+pub struct ToolkitOverride {
+    /// The toolkit's name.
+    pub toolkit: String,
+    /// The name of the group in the toolkit.
+    pub group: String,
+}
+
+/// What a place in a toolkit adds to the rules of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolkitGroup {
+    /// The toolkit's name.
+    pub toolkit: String,
+    /// The name of the group in the toolkit.
+    pub group: String,
+    /// Table rules, `table:code`.
+    pub basic_rules: Vec<String>,
+    /// Column rules, `table.column:code`.
+    pub advanced_rules: Vec<String>,
 }
 
 impl Group {

@@ -120,6 +120,7 @@ fn principal() -> Principal {
         session_timeout_minutes: None,
         max_concurrent_sessions: None,
         user_settings_access: "read-own-only".to_owned(),
+        toolkits: Arc::default(),
     };
     Principal {
         id: Uuid::from_u128(7),
@@ -128,6 +129,7 @@ fn principal() -> Principal {
         email: None,
         name: "Ada".to_owned(),
         group: Arc::new(group),
+        toolkit_overrides: Arc::default(),
         credential: Credential::Session(Uuid::from_u128(8)),
     }
 }

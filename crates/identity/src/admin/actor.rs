@@ -118,6 +118,7 @@ mod tests {
             session_timeout_minutes: None,
             max_concurrent_sessions: None,
             user_settings_access: "read-own-only".into(),
+            toolkits: Arc::default(),
         }
     }
 
@@ -137,6 +138,7 @@ mod tests {
             email: None,
             name: "Ada".into(),
             group: Arc::new(group),
+            toolkit_overrides: Arc::default(),
             credential,
         };
         let visitor =

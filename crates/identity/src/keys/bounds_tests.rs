@@ -26,6 +26,7 @@ fn group(power: u8, abilities: &[&str]) -> Group {
         session_timeout_minutes: None,
         max_concurrent_sessions: None,
         user_settings_access: String::new(),
+        toolkits: std::sync::Arc::default(),
     }
 }
 

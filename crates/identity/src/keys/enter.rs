@@ -140,10 +140,28 @@ impl Identity {
         let group = self.sessions.same_group(open.tenant.id, group);
         let principal = if key.kind == KeyKind::Personal {
             let (id, number, username) = (key.owner, key.owner_number, key.owner_name.clone());
-            Principal { id, number, username, email: owner.email, name: owner.name, group, credential }
+            Principal {
+                id,
+                number,
+                username,
+                email: owner.email,
+                name: owner.name,
+                group,
+                toolkit_overrides: Arc::default(),
+                credential,
+            }
         } else {
             let (username, name) = (key.name.clone(), key.name.clone());
-            Principal { id: Uuid::nil(), number: 0, username, email: None, name, group, credential }
+            Principal {
+                id: Uuid::nil(),
+                number: 0,
+                username,
+                email: None,
+                name,
+                group,
+                toolkit_overrides: Arc::default(),
+                credential,
+            }
         };
         Ok(Known {
             principal: Arc::new(principal),

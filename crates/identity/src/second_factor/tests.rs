@@ -50,6 +50,7 @@ impl Story {
             email: None,
             name: self.user.name.clone(),
             group: Arc::new(self.user.group.clone()),
+            toolkit_overrides: Arc::default(),
             credential: kernel::Credential::Session(uuid::Uuid::nil()),
         }
     }

@@ -54,6 +54,7 @@ pub(crate) fn from_row(row: &Row, first: usize) -> Result<Group> {
         max_concurrent_sessions: limit(9)?,
         allow_batch_operations: row.flag(at(10))?,
         user_settings_access: row.text(at(11))?.to_owned(),
+        toolkits: std::sync::Arc::default(),
     })
 }
 

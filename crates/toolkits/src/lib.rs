@@ -1,0 +1,1 @@
+//! Toolkits: what a site owner adds to a tenant with a TOML file: rules for tables, groups, endpoints and schedules.

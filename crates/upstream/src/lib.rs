@@ -1,0 +1,1 @@
+//! Calls out of the house: HTTP services and programs that answer for an endpoint, within limits.
