@@ -136,8 +136,9 @@ mod tests {
     #[test]
     fn children_are_counted() {
         let mut child = std::process::Command::new("/bin/sleep").arg("9").spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(200));
         let (seen, _) = usage(getpid()).unwrap();
-        assert!(seen.processes >= 1 && seen.threads >= 1 && seen.memory > 0);
+        assert!(seen.processes >= 1 && seen.threads >= 1 && seen.memory > 0, "{seen:?}");
         child.kill().unwrap();
         child.wait().unwrap();
     }
