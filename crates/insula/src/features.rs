@@ -6,7 +6,7 @@ use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
-use crate::{config::Config, transfer};
+use crate::{config::Config, export_tenant, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -14,6 +14,7 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    tenants: Arc<Tenants>,
 }
 
 /// The steps of all features' tables.
@@ -42,7 +43,11 @@ impl Features {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
-        Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
+        Self {
+            query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded),
+            identity,
+            tenants: Arc::clone(tenants),
+        }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -51,6 +56,7 @@ impl Features {
         Rooms {
             api: vec![
                 (identity::NAME, identity::routes(identity())),
+                (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
