@@ -23,7 +23,6 @@ use crate::{
     request::{Action, Item, Query, Work},
     rules::{Environment, GroupRules, Members, Rules, TableAccess, TenantRules, canonical_table},
     run,
-    sequence::Sequences,
 };
 
 /// Users of one group that row codes can take into a statement where Insula's tables are in another database.
@@ -183,11 +182,10 @@ impl Service {
             principal.require(ability::EXPLAIN)?;
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));
         }
-        let sequences = Sequences::of(&room.open);
         match &query.work {
             Work::Single(item) => {
                 let prepared = prepare(room, &environment, query, item, &limits)?;
-                run::single(&room.open.data, &sequences, &context, prepared).await
+                run::single(&room.open, &context, prepared).await
             }
             Work::Batch { items, rollback_on_error } => {
                 if !room.group.allow_batch_operations {
@@ -196,7 +194,7 @@ impl Service {
                 // Whoever may not use the table at all is told so once.
                 scope(room, &environment, query, &Item::default())?;
                 let prepared = items.iter().map(|item| prepare(room, &environment, query, item, &limits)).collect();
-                batch::run(&room.open.data, &sequences, &context, prepared, *rollback_on_error).await
+                batch::run(&room.open, &context, prepared, *rollback_on_error).await
             }
         }
     }
