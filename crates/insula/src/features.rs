@@ -6,7 +6,7 @@ use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
-use crate::{config::Config, transfer};
+use crate::{config::Config, restart::Restarts, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -14,6 +14,8 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    /// The restart that is pending.
+    pub(crate) restarts: Arc<Restarts>,
 }
 
 /// The steps of all features' tables.
@@ -42,7 +44,10 @@ impl Features {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
-        Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
+        let restarts = Restarts::new(&config.server);
+        let restart = Arc::clone(&restarts) as _;
+        let query = query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded, restart);
+        Self { identity, query, restarts }
     }
 
     /// The routes of all features by room, each under its tag.
