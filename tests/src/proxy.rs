@@ -42,8 +42,6 @@ impl Proxy {
         (Self { blocked, serving }, url.into())
     }
 
-    /// Where it listens.
-
     /// From now on nothing arrives any more, or everything again.
     pub fn block(&self, blocked: bool) {
         self.blocked.send_replace(blocked);

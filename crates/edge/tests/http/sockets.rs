@@ -162,7 +162,7 @@ async fn stopping_lets_running_requests_finish() {
 #[tokio::test]
 async fn stopping_is_told_in_an_answer_and_waits_for_nobody_who_is_silent() {
     let Running { address, stop, server, .. } =
-        running(EdgeConfig { shutdown_deadline: Span(Duration::from_secs(60)), ..config() }).await;
+        running(EdgeConfig { shutdown_deadline: Span::seconds(60), ..config() }).await;
     let mut busy = TcpStream::connect(address).await.unwrap();
     let mut silent = TcpStream::connect(address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
