@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{BoxFuture, Result};
+use crate::{BoxFuture, Error, Reason, Result};
 
 /// When a restart comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,4 +44,14 @@ pub trait Restart: Send + Sync {
     /// Errors: 400 `field_invalid` where it is a part of another program; 500 `reload_failed`, which names file, line
     /// and key.
     fn prepare(&self, kind: RestartKind) -> BoxFuture<'_, Result<Schedule>>;
+}
+
+/// A program that cannot begin anew by itself, since it is a part of another one.
+pub struct NoRestart;
+
+impl Restart for NoRestart {
+    fn prepare(&self, _: RestartKind) -> BoxFuture<'_, Result<Schedule>> {
+        let message = "This server is a part of another program, which must restart it; reload without";
+        Box::pin(async move { Err(Error::new(Reason::FieldInvalid, message).at("restart")) })
+    }
 }
