@@ -75,7 +75,7 @@ impl Script {
     pub(crate) async fn is_gone(&self) {
         let begin = Instant::now();
         while !self.left().is_empty() {
-            assert!(begin.elapsed() < Duration::from_secs(5), "left: {:?}", self.left());
+            assert!(begin.elapsed() < Duration::from_secs(20), "left: {:?}", self.left());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -84,7 +84,7 @@ impl Script {
     pub(crate) async fn has_started(&self, processes: usize) {
         let begin = Instant::now();
         while self.left().len() < processes {
-            assert!(begin.elapsed() < Duration::from_secs(10), "there are only: {:?}", self.left());
+            assert!(begin.elapsed() < Duration::from_secs(30), "there are only: {:?}", self.left());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
