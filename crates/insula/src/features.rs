@@ -6,7 +6,7 @@ use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
-use crate::{config::Config, transfer};
+use crate::{config::Config, export_tenant, restart::Restarts, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -14,6 +14,9 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    tenants: Arc<Tenants>,
+    /// The restart that is pending.
+    pub(crate) restarts: Arc<Restarts>,
 }
 
 /// The steps of all features' tables.
@@ -42,9 +45,11 @@ impl Features {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
+        let restarts = Restarts::new(&config.server);
+        let restart = Arc::clone(&restarts) as _;
         let toolkits = Arc::new(kernel::toolkits::NoToolkits);
-        let query = query::Service::new(Arc::clone(tenants), toolkits, config.query.clone(), reloaded);
-        Self { query, identity }
+        let query = query::Service::new(Arc::clone(tenants), toolkits, config.query.clone(), reloaded, restart);
+        Self { identity, query, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -53,6 +58,7 @@ impl Features {
         Rooms {
             api: vec![
                 (identity::NAME, identity::routes(identity())),
+                (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],

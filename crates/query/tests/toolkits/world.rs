@@ -8,7 +8,7 @@ use std::{
 
 use kernel::{
     Authenticated, Credential, DataApi, Group, Principal, Program, RequestId, Result, Secret, Tenant, WriteContext,
-    seal::SealingKey, toolkits::ToolkitTerms,
+    restart::NoRestart, seal::SealingKey, toolkits::ToolkitTerms,
 };
 use query::{
     Outcome, QueryConfig, Service,
@@ -37,13 +37,17 @@ pub(crate) const TICKETS: &str = "CREATE TABLE tickets (id SERIAL, title VARCHAR
     CONSTRAINT tickets_number UNIQUE (number), CONSTRAINT tickets_code UNIQUE (code), \
     CONSTRAINT tickets_seat UNIQUE (seat));";
 
+fn service(tenants: Arc<Tenants>, shelf: &Arc<Shelf>) -> Arc<Service> {
+    Service::new(tenants, Arc::clone(shelf) as _, QueryConfig::default(), Vec::new(), Arc::new(NoRestart))
+}
+
 impl World {
     pub(crate) async fn new(backend: Backend, tables: &str, terms: Terms) -> Self {
         let (data, key) = (tempfile::tempdir().unwrap(), SealingKey::generate());
         let tenants = start(backend, data.path(), &key).await;
         let tenant = tenants.create(fresh(), |_, _| Box::pin(async { Ok(()) })).await.unwrap();
         let shelf = Arc::new(Shelf(parking_lot::Mutex::new(Arc::new(terms))));
-        let service = Service::new(Arc::clone(&tenants), Arc::clone(&shelf) as _, QueryConfig::default(), Vec::new());
+        let service = service(Arc::clone(&tenants), &shelf);
         let world = Self { backend, service, tenant, tenants, shelf, data, key };
         world.migrate("0001_tables.sql", tables).await;
         world
@@ -133,7 +137,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) async fn service(&self) -> Arc<Service> {
         let tenants = start(self.backend, &self.data, &self.key).await;
-        Service::new(tenants, Arc::clone(&self.shelf) as _, QueryConfig::default(), Vec::new())
+        service(tenants, &self.shelf)
     }
 
     /// Runs a program on a thread that it may block.
