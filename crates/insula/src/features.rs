@@ -6,7 +6,7 @@ use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
-use crate::{config::Config, restart::Restarts, transfer};
+use crate::{config::Config, export_tenant, restart::Restarts, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -16,6 +16,7 @@ pub struct Features {
     pub query: Arc<query::Service>,
     /// The restart that is pending.
     pub(crate) restarts: Arc<Restarts>,
+    tenants: Arc<Tenants>,
 }
 
 /// The steps of all features' tables.
@@ -47,7 +48,7 @@ impl Features {
         let restarts = Restarts::new(&config.server);
         let restart = Arc::clone(&restarts) as _;
         let query = query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded, restart);
-        Self { identity, query, restarts }
+        Self { identity, query, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -56,6 +57,7 @@ impl Features {
         Rooms {
             api: vec![
                 (identity::NAME, identity::routes(identity())),
+                (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
