@@ -51,7 +51,7 @@ pub struct Server {
 impl Server {
     /// Opens the installation and listens; from then on requests are answered.
     pub async fn start(options: Options) -> Result<Self> {
-        Self::start_on(options, Inherited::default()).await
+        Box::pin(Self::start_on(options, Inherited::default())).await
     }
 
     /// The same on sockets that the process was handed, as far as they have the addresses of the configuration.
