@@ -25,9 +25,9 @@ mod serve;
 mod token;
 mod walk;
 
-pub use answer::Answer;
+pub use answer::{Answer, AsItIs};
 pub use app::{App, Edge, Rooms, app};
-pub use body::{Json, OptionalJson};
+pub use body::{Json, OptionalJson, read_json};
 pub use config::{EdgeConfig, RateLimitConfig};
 pub use extract::{Bearer, Caller, HostName, MaybeCaller, OwnOrigin, Path, Query, RequestInfo, Site};
 pub use failure::{Envelope, Failure, Result};
