@@ -1,1 +1,12 @@
 //! Calls out of the house: HTTP services and programs that answer for an endpoint, within limits.
+//!
+//! What goes wrong outside stays there: every call is bounded in time, size and number, and its failure is an error of
+//! that one call.
+
+mod http;
+mod program;
+
+pub use self::{
+    http::{Call, Header, HeaderFile, HttpConfig},
+    program::ProgramConfig,
+};

@@ -1,0 +1,5 @@
+//! Runs of programs.
+
+mod config;
+
+pub use config::ProgramConfig;
