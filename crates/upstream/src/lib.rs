@@ -7,6 +7,6 @@ mod http;
 mod program;
 
 pub use self::{
-    http::{Call, Header, HeaderFile, HttpConfig},
+    http::{BodyStream, Call, Clients, Header, HeaderFile, HttpConfig, HttpUpstream},
     program::ProgramConfig,
 };

@@ -1,4 +1,4 @@
-//! One call of a service: what is sent.
+//! One call of a service.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 /// What a caller's request adds to a call of a service.
 pub struct Call<'a> {
-    /// The values for the `{name}` segments of the address, not percent-encoded.
+    /// The values for the `{name}` segments of the address, not percent-encoded; `*` is the rest of the path.
     pub path: &'a BTreeMap<String, String>,
     /// The context as JSON. It is the body of the call; `GET` and `HEAD` have none.
     pub context: Bytes,
