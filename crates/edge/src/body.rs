@@ -48,6 +48,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
     }
 }
 
+impl<T: DeserializeOwned> Json<T> {
+    /// The same out of a text that was no body, with the same refusals.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        parse(text).map(Self)
+    }
+}
+
 /// A JSON object as a typed body, of at most so many bytes in place of what the configuration allows; none where the body
 /// is absent or empty. For routes whose limit is known only once they are matched.
 ///

@@ -42,7 +42,9 @@ impl Features {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
-        Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
+        let toolkits = Arc::new(kernel::toolkits::NoToolkits);
+        let query = query::Service::new(Arc::clone(tenants), toolkits, config.query.clone(), reloaded);
+        Self { query, identity }
     }
 
     /// The routes of all features by room, each under its tag.
