@@ -3,10 +3,12 @@
 //! What goes wrong outside stays there: every call is bounded in time, size and number, and its failure is an error of
 //! that one call.
 
+mod heavy;
 mod http;
+pub mod launcher;
 mod program;
 
 pub use self::{
     http::{BodyStream, Call, Clients, Header, HeaderFile, HttpConfig, HttpUpstream},
-    program::ProgramConfig,
+    program::{ProgramConfig, ProgramUpstream},
 };

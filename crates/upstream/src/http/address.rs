@@ -51,6 +51,9 @@ impl Address {
         if authority.as_str().contains(['@', '{', '}']) || authority.host().is_empty() {
             return Err("its host must be fixed and without a user; credentials belong into a header".to_owned());
         }
+        if authority.as_str() != authority.host() && authority.port_u16().is_none() {
+            return Err("its port is not one".to_owned());
+        }
         let path = parts.path_and_query.unwrap_or(PathAndQuery::from_static("/"));
         let query = path.query().map(str::to_owned);
         if query.as_ref().is_some_and(|query| query.contains(['{', '}'])) {

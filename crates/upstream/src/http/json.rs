@@ -6,6 +6,7 @@ use kernel::ByteSize;
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
+use crate::heavy;
 
 /// Levels of arrays and objects, as many as readers of JSON commonly take.
 const MOST_LEVELS: usize = 128;
@@ -19,6 +20,10 @@ pub(super) async fn read(answer: Response<Incoming>, limit: ByteSize) -> Result<
         return Err(Failure::Status(answer.status()));
     }
     let text = collect(answer.into_body(), limit).await?;
+    heavy::work(text.len(), move || check(text)).await.map_err(|error| Failure::Broken(error.into()))?
+}
+
+fn check(text: Vec<u8>) -> Result<Box<RawValue>, Failure> {
     let text = String::from_utf8(text).map_err(|error| Failure::NotJson(error.into()))?;
     if levels(&text) > MOST_LEVELS {
         return Err(Failure::TooDeep(MOST_LEVELS));
