@@ -37,7 +37,7 @@ pub struct Server {
     ready: Ready,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
-    job: AbortHandle,
+    jobs: [AbortHandle; 2],
 }
 
 impl Server {
@@ -68,8 +68,10 @@ impl Server {
                 std::future::pending::<()>().await;
             }
         }));
-        let job = tokio::spawn(installation.features.identity.job()).abort_handle();
-        Ok(Self { installation, address, ready, stop, serving, job })
+        let features = &installation.features;
+        let jobs = [tokio::spawn(features.identity.job()), tokio::spawn(features.toolkits.job())];
+        let jobs = jobs.map(|job| job.abort_handle());
+        Ok(Self { installation, address, ready, stop, serving, jobs })
     }
 
     /// The address it listens on.
@@ -105,7 +107,7 @@ impl Server {
     pub async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
         let served = self.serving.await.map_err(|error| Failure::Other(format!("the server ended: {error}")))?;
-        self.job.abort();
+        self.jobs.iter().for_each(AbortHandle::abort);
         self.installation.features.identity.flush().await;
         served.map_err(io("the listener"))
     }

@@ -55,6 +55,10 @@ impl Index {
         self.entries.push(Entry { path, key, value: value.span() });
     }
 
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.entries.iter().any(|entry| entry.path == path)
+    }
+
     /// The line of a position in the file.
     pub(super) fn line_at(&self, position: usize) -> usize {
         self.lines.partition_point(|begin| *begin <= position)

@@ -41,6 +41,11 @@ impl Complaints {
         self.mistakes.push(Mistake { file, line, key: key.to_owned(), problem: problem.into() });
     }
 
+    /// Whether the file has a key.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.index.has(key)
+    }
+
     /// Notes what the types refuse, and tells the key that it is about.
     fn add_from(&mut self, error: &toml::de::Error, more_keys: &[&str], around: &str) -> Option<String> {
         let path = error.span().and_then(|span| self.index.path_at(&span).map(str::to_owned));
