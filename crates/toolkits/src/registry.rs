@@ -158,7 +158,7 @@ impl Registry {
     }
 
     /// Checks the files of a tenant as they are now, without putting them into force. Errors: the folder cannot be read.
-    pub async fn check(&self, tenant: &Tenant) -> Result<Vec<Mistake>> {
+    pub(crate) async fn check(&self, tenant: &Tenant) -> Result<Vec<Mistake>> {
         let files = self.read(tenant, None).await.map_err(Error::internal)?;
         Ok(files.mistakes)
     }

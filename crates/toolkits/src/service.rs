@@ -9,8 +9,11 @@ use axum::{
 };
 use bytes::Bytes;
 use edge::{Answer, AsItIs, RequestInfo};
-use http::{HeaderMap, HeaderValue, StatusCode, header::ALLOW};
-use kernel::{Authenticated, DataApi, Error, Reason, Result, ability};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+};
+use kernel::{Authenticated, DataApi, Error, Reason, RequestId, Result, Tenant, ability};
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 use upstream::Call;
@@ -21,12 +24,15 @@ use crate::{
     filter::{self, PATH},
     internal, matching,
     places::Place,
+    reading::Mistake,
     registry::Registry,
     toolkit::{Endpoint, Found, Missing, Toolkit, Work},
 };
 
 /// The longest path that is told or logged.
 const MOST_TOLD: usize = 200;
+/// The largest answer that the command line takes, in bytes.
+const MOST_HERE: usize = 64 << 20;
 
 /// The toolkits of all tenants, as they are called.
 pub struct Service {
@@ -38,7 +44,8 @@ pub struct Service {
 pub(crate) struct Asked<'a> {
     pub(crate) caller: &'a Authenticated,
     pub(crate) info: &'a RequestInfo,
-    pub(crate) kind: ToolkitKind,
+    /// The part of the address space; none on the command line, which has no such parts.
+    pub(crate) kind: Option<ToolkitKind>,
     pub(crate) toolkit: &'a str,
     /// The rest of the path as it came.
     pub(crate) path: &'a str,
@@ -79,6 +86,11 @@ impl Service {
         Arc::new(Self { registry, data })
     }
 
+    /// Checks the files of a tenant as they are now, without putting them into force. Errors: the folder cannot be read.
+    pub async fn check(&self, tenant: &Tenant) -> Result<Vec<Mistake>> {
+        self.registry.check(tenant).await
+    }
+
     /// Answers a call and writes down that there was one.
     ///
     /// Errors, all with the endpoint: 403 `ability_missing`, 404 `toolkit_unknown`, `endpoint_unknown`, 405, 403
@@ -102,11 +114,36 @@ impl Service {
         outcome.map_err(|error| error.of_endpoint(name))
     }
 
+    /// Calls an endpoint within this process, as the command line does; `path` is the endpoint's below the toolkit's.
+    ///
+    /// The answer is its media type, where it has one, and its body. Errors: those of a request, and 413 where the answer
+    /// is larger than 64MB.
+    pub async fn call_here(
+        &self,
+        caller: &Authenticated,
+        method: Method,
+        (toolkit, path): (&str, &str),
+        payload: Map<String, Value>,
+    ) -> Result<(Option<String>, Bytes)> {
+        let client = std::net::Ipv4Addr::LOCALHOST.into();
+        let info = RequestInfo { id: RequestId::now(), client, secure: false, user_agent: None };
+        let asked = Asked { caller, info: &info, kind: None, toolkit, path, method };
+        let response = self.call(&asked, Payload::Given(payload)).await?;
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            return Err(Error::plain(Reason::MethodNotAllowed));
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let body = axum::body::to_bytes(response.into_body(), MOST_HERE).await;
+        let large = |error| Error::new(Reason::BodyTooLarge, "The answer is too large, or it broke off").because(error);
+        Ok((kind, body.map_err(large)?))
+    }
+
     async fn answer(&self, asked: &Asked<'_>, payload: Payload, name: &mut String) -> Result<Response> {
         asked.caller.principal.require(ability::TOOLKITS_CALL)?;
         let terms = self.registry.terms(&asked.caller.tenant).await?;
         // Toolkit, prefix, path, method, permission.
-        let toolkit = terms.toolkit(asked.toolkit).filter(|toolkit| toolkit.file.kind == asked.kind);
+        let toolkit =
+            terms.toolkit(asked.toolkit).filter(|toolkit| asked.kind.is_none_or(|kind| toolkit.file.kind == kind));
         let toolkit = toolkit.ok_or_else(|| Error::plain(Reason::ToolkitUnknown))?;
         let unknown = || Error::plain(Reason::EndpointUnknown);
         let path = matching::segments(asked.path).ok_or_else(unknown)?;

@@ -28,7 +28,7 @@ async fn call(
     // As it came: what is decoded cannot be taken apart any more.
     let whole = request.uri().path().to_owned();
     let path = whole.strip_prefix(kind.prefix()).and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);
-    let asked = Asked { caller: &caller.0, info, kind, toolkit, path, method };
+    let asked = Asked { caller: &caller.0, info, kind: Some(kind), toolkit, path, method };
     Ok(service.call(&asked, Payload::Request(request)).await?)
 }
 
