@@ -7,7 +7,7 @@ use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 use toolkits::Registry;
 
-use crate::{config::Config, transfer};
+use crate::{config::Config, export_tenant, restart::Restarts, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -17,6 +17,9 @@ pub struct Features {
     pub query: Arc<query::Service>,
     /// The toolkits of tenants.
     pub toolkits: Arc<toolkits::Service>,
+    tenants: Arc<Tenants>,
+    /// The restart that is pending.
+    pub(crate) restarts: Arc<Restarts>,
 }
 
 /// The steps of all features' tables.
@@ -46,10 +49,11 @@ impl Features {
         let registry = Registry::new(Arc::clone(tenants), Arc::clone(&grammar) as _);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _, Arc::clone(&registry) as _];
-        let terms = Arc::clone(&registry) as _;
-        let query = query::Service::new(Arc::clone(tenants), terms, config.query.clone(), reloaded);
+        let restarts = Restarts::new(&config.server);
+        let (terms, restart) = (Arc::clone(&registry) as _, Arc::clone(&restarts) as _);
+        let query = query::Service::new(Arc::clone(tenants), terms, config.query.clone(), reloaded, restart);
         let toolkits = toolkits::Service::new(registry, Arc::clone(&query) as _);
-        Self { identity, query, toolkits }
+        Self { identity, query, toolkits, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -58,6 +62,7 @@ impl Features {
         Rooms {
             api: vec![
                 (identity::NAME, identity::routes(identity())),
+                (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
                 (toolkits::NAME, toolkits::routes(Arc::clone(&self.toolkits))),
             ],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::{Error, Reason, Result, WriteContext};
 use parking_lot::Mutex;
-use store::{Change, Database, Insert, Transaction};
+use store::{Change, Insert, OpenTenant, Transaction};
 
 use crate::{
     compile::write::Write,
@@ -30,8 +30,7 @@ struct Batch {
 
 /// Runs statements in one transaction. A failing one undoes either all or itself alone.
 pub(crate) async fn run(
-    database: &Database,
-    sequences: &Arc<Sequences>,
+    open: &OpenTenant,
     context: &WriteContext,
     prepared: Vec<Result<Prepared>>,
     rollback_on_error: bool,
@@ -46,11 +45,12 @@ pub(crate) async fn run(
         items.push(item);
         refused.push(error);
     }
-    let batch = Arc::new(Batch { items, rollback_on_error, sequences: Arc::clone(sequences) });
+    let sequences = Sequences::of(open);
+    let batch = Arc::new(Batch { items, rollback_on_error, sequences: Arc::clone(&sequences) });
     let results = Arc::new(Mutex::new(Vec::new()));
     let attempt = || {
         let (batch, slot) = (Arc::clone(&batch), Arc::clone(&results));
-        database.transaction(context, move |transaction| {
+        open.data.transaction(context, move |transaction| {
             let (batch, slot) = (Arc::clone(&batch), Arc::clone(&slot));
             Box::pin(async move {
                 slot.lock().clear();
@@ -120,10 +120,11 @@ async fn insert_merged(
     let writes: Vec<&Write> =
         items.iter().filter_map(|item| insert_of(item.as_ref())).map(|(write, _)| write).collect();
     let Some(first) = writes.first() else { return Ok(None) };
-    let numbers = first.numbers(transaction, taker, writes.len()).await?;
+    // What a toolkit describes wrongly is told to each statement by itself.
+    let Ok(counters) = first.counters() else { return Ok(None) };
+    let numbers = run::numbers(transaction, taker, counters, writes.len()).await?;
     let (mut all, mut told) = (None::<Insert>, Vec::with_capacity(writes.len()));
     for (index, write) in writes.iter().enumerate() {
-        // A value that does not fit its column is told to each statement by itself.
         let Ok((Change::Insert(insert), values)) = write.filled(&numbers, index) else { return Ok(None) };
         told.push(values);
         match &mut all {

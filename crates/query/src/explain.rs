@@ -9,6 +9,7 @@ use crate::{
         select::{self, Limits},
         write,
     },
+    generate::Generator,
     request::{Action, Item, Query, Work},
     rules::{Environment, GroupRules, Reach, SYSTEM_COLUMNS, TableAccess, Visibility},
     service::{Room, scope},
@@ -130,7 +131,7 @@ fn explain_source(scope: &Scope<'_>, codes: &GroupRules, index: usize, action: A
         "columns_with_rules": columns,
     });
     if !reads && !access.generated.is_empty() {
-        fields["generated"] = access.generated.iter().map(|generator| generator.explain()).collect();
+        fields["generated"] = access.generated.iter().map(Generator::explain).collect();
     }
     fields
 }

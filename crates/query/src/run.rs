@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::{Error, Reason, Result, WriteContext};
 use serde_json::Value as Json;
-use store::{Applied, Change, Database, JsonRows, Table, Transaction};
+use store::{Applied, Change, JsonRows, OpenTenant, Table, Transaction};
 
 use crate::{
     compile::write::Write,
@@ -17,12 +17,8 @@ use crate::{
 const TRIES: usize = 10;
 
 /// Runs one statement in a transaction of its own.
-pub(crate) async fn single(
-    database: &Database,
-    sequences: &Arc<Sequences>,
-    context: &WriteContext,
-    prepared: Prepared,
-) -> Result<Outcome> {
+pub(crate) async fn single(open: &OpenTenant, context: &WriteContext, prepared: Prepared) -> Result<Outcome> {
+    let database = &open.data;
     Ok(match prepared {
         Prepared::Select(select) => {
             let rows = database.read_json(&select.statement, &select.columns).await?;
@@ -35,7 +31,8 @@ pub(crate) async fn single(
             written(&access.table, &applied, 0, applied.rows, told, warnings)
         }
         Prepared::Write(write) => {
-            let work = (Arc::new(Prepared::Write(write)), Arc::clone(sequences));
+            let sequences = Sequences::of(open);
+            let work = (Arc::new(Prepared::Write(write)), Arc::clone(&sequences));
             let run = || {
                 let (item, sequences) = work.clone();
                 database.transaction(context, move |transaction| {
@@ -103,7 +100,7 @@ async fn statement(
         }
         Prepared::Count(statement) => Outcome::Count(first_number(&transaction.rows(statement).await?)?),
         Prepared::Write(write) => {
-            let numbers = write.numbers(transaction, taker, 1).await?;
+            let numbers = numbers(transaction, taker, write.counters()?, 1).await?;
             let (change, told) = write.filled(&numbers, 0)?;
             let applied = transaction.apply(&change).await?;
             written(change.table(), &applied, 0, applied.rows, told, write.warnings.clone())
@@ -111,8 +108,22 @@ async fn statement(
     })
 }
 
-/// The numbers of some writes: for each pending value of a counter one a write.
+/// The numbers of some writes: for each counter one a write.
 pub(crate) type Numbers = Vec<Vec<i64>>;
+
+/// Takes the numbers for so many writes.
+pub(crate) async fn numbers(
+    transaction: &mut Transaction<'_>,
+    taker: &mut Taker<'_>,
+    counters: Vec<(String, i64)>,
+    writes: usize,
+) -> store::Result<Numbers> {
+    let mut numbers = Vec::with_capacity(counters.len());
+    for (counter, first) in counters {
+        numbers.push(taker.take(transaction, counter, first, writes).await?);
+    }
+    Ok(numbers)
+}
 
 impl Write {
     fn generators(&self) -> impl Iterator<Item = (usize, &Generator)> {
@@ -134,21 +145,9 @@ impl Write {
         })
     }
 
-    /// Takes the numbers for so many writes like this one.
-    pub(crate) async fn numbers(
-        &self,
-        transaction: &mut Transaction<'_>,
-        taker: &mut Taker<'_>,
-        writes: usize,
-    ) -> store::Result<Numbers> {
-        let mut numbers = Vec::new();
-        for (_, generator) in self.generators() {
-            if let Some(sequence) = generator.sequence(&self.access.table) {
-                let (counter, first) = sequence?;
-                numbers.push(taker.take(transaction, counter, first, writes).await?);
-            }
-        }
-        Ok(numbers)
+    /// The counters of the pending values, each with its first number. Errors: 500 where one is out of range.
+    pub(crate) fn counters(&self) -> Result<Vec<(String, i64)>> {
+        self.generators().filter_map(|(_, generator)| generator.sequence(&self.access.table)).collect()
     }
 
     /// The change with all its values, the one at a place among writes that share numbers; and the values that an

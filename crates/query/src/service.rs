@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, WriteContext, ability,
+    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, WriteContext, ability,
     identifier::is_identifier,
     reload::Reload,
+    restart::{Restart, RestartKind, Restarting},
     toolkits::{ToolkitTerms, Toolkits},
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
@@ -23,7 +24,6 @@ use crate::{
     request::{Action, Item, Query, Work},
     rules::{Environment, GroupRules, Members, Rules, TableAccess, TenantRules, canonical_table},
     run,
-    sequence::Sequences,
 };
 
 /// Users of one group that row codes can take into a statement where Insula's tables are in another database.
@@ -39,6 +39,16 @@ pub struct Service {
     config: QueryConfig,
     /// Other rooms that `POST /reload` makes read their files.
     others: Vec<Arc<dyn Reload>>,
+    restart: Arc<dyn Restart>,
+}
+
+/// What a reload did.
+#[derive(Debug)]
+pub(crate) struct Reloaded {
+    /// How many row rules are in force.
+    pub(crate) rules: usize,
+    /// The restart that will come.
+    pub(crate) restarting: Option<Restarting>,
 }
 
 /// What came of a query.
@@ -107,8 +117,9 @@ impl Service {
         toolkits: Arc<dyn Toolkits>,
         config: QueryConfig,
         others: Vec<Arc<dyn Reload>>,
+        restart: Arc<dyn Restart>,
     ) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, toolkits, config, others })
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, toolkits, config, others, restart })
     }
 
     /// Opens the caller's tenant.
@@ -122,9 +133,13 @@ impl Service {
         Ok(Room { schema: open.data.schema(), open, rules, terms, group })
     }
 
-    /// Reads rules and catalogue of a tenant anew. Errors: 403, 500 `reload_failed` (the old ones stay in force).
-    pub async fn reload(&self, caller: &Authenticated) -> Result<usize> {
-        caller.principal.require(ability::RELOAD)?;
+    /// Refuses with 403 whoever may not reload.
+    pub(crate) fn require_reload(&self, caller: &Authenticated) -> Result<()> {
+        caller.principal.require(self.config.reload_ability())
+    }
+
+    /// Reads rules and catalogue of a tenant anew. Errors: 500 `reload_failed` (the old ones stay in force).
+    pub(crate) async fn reload(&self, caller: &Authenticated) -> Result<Reloaded> {
         let open = self.tenants.open(&caller.tenant).await?;
         let mut commits = Vec::new();
         for room in &self.others {
@@ -136,7 +151,21 @@ impl Service {
         for commit in commits {
             commit();
         }
-        Ok(rules)
+        Ok(Reloaded { rules, restarting: None })
+    }
+
+    /// Reloads and makes the server restart, or neither. Errors: 403; those of [`Restart::prepare`]; 500.
+    pub(crate) async fn restart(&self, caller: &Authenticated, kind: RestartKind) -> Result<Reloaded> {
+        if kind == RestartKind::Forced {
+            caller.principal.require(self.config.restart_ability())?;
+        }
+        if self.tenants.first().await?.is_none_or(|first| first.id != caller.tenant.id) {
+            let message = "A restart stops the server for all tenants; only the first tenant may ask for it";
+            return Err(Error::new(Reason::AbilityMissing, message));
+        }
+        let schedule = self.restart.prepare(kind).await?;
+        let reloaded = self.reload(caller).await?;
+        Ok(Reloaded { restarting: Some(schedule()), ..reloaded })
     }
 
     /// The limits of a group, its own or the tenant's.
@@ -183,11 +212,10 @@ impl Service {
             principal.require(ability::EXPLAIN)?;
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));
         }
-        let sequences = Sequences::of(&room.open);
         match &query.work {
             Work::Single(item) => {
                 let prepared = prepare(room, &environment, query, item, &limits)?;
-                run::single(&room.open.data, &sequences, &context, prepared).await
+                run::single(&room.open, &context, prepared).await
             }
             Work::Batch { items, rollback_on_error } => {
                 if !room.group.allow_batch_operations {
@@ -196,7 +224,7 @@ impl Service {
                 // Whoever may not use the table at all is told so once.
                 scope(room, &environment, query, &Item::default())?;
                 let prepared = items.iter().map(|item| prepare(room, &environment, query, item, &limits)).collect();
-                batch::run(&room.open.data, &sequences, &context, prepared, *rollback_on_error).await
+                batch::run(&room.open, &context, prepared, *rollback_on_error).await
             }
         }
     }

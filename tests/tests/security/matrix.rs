@@ -43,6 +43,7 @@ fn bodies() -> BTreeMap<&'static str, Json> {
         ("GET /admin/tenants", Json::Null),
         ("POST /admin/tenants", json!({"name": "-"})),
         ("GET /admin/tenants/{name}", Json::Null),
+        ("GET /admin/tenants/{name}/export", Json::Null),
         ("PATCH /admin/tenants/{name}", json!({"status": "active"})),
         ("DELETE /admin/tenants/{name}", json!({"confirm": NOBODY})),
         // Coming in.

@@ -1,7 +1,7 @@
 //! `insula config …`.
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Output;
 use crate::{
@@ -37,15 +37,7 @@ fn check(output: Output, loaded: Result<Loaded, Mistakes>) -> Result<()> {
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(mistakes) if output.json => {
-            let mistakes = mistakes.0.iter().map(|mistake| {
-                json!({
-                    "place": mistake.origin.to_string(),
-                    "key": mistake.key,
-                    "problem": mistake.problem,
-                    "suggestion": mistake.suggestion,
-                })
-            });
-            output.print(&json!({ "success": false, "mistakes": mistakes.collect::<Vec<_>>() }), String::new);
+            output.print(&told(&mistakes), String::new);
             return Err(crate::Failure::Usage("the configuration has mistakes".to_owned()));
         }
         Err(mistakes) => return Err(mistakes.into()),
@@ -55,4 +47,17 @@ fn check(output: Output, loaded: Result<Loaded, Mistakes>) -> Result<()> {
         None => "There is no insula.toml; the defaults and the environment are good.".to_owned(),
     });
     Ok(())
+}
+
+/// Mistakes for programs.
+pub(super) fn told(mistakes: &Mistakes) -> Value {
+    let mistakes = mistakes.0.iter().map(|mistake| {
+        json!({
+            "place": mistake.origin.to_string(),
+            "key": mistake.key,
+            "problem": mistake.problem,
+            "suggestion": mistake.suggestion,
+        })
+    });
+    json!({ "success": false, "mistakes": mistakes.collect::<Vec<_>>() })
 }

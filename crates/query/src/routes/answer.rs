@@ -168,3 +168,29 @@ fn failure(out: &mut Vec<u8>, error: &Error) {
     }
     json_into(out, &object);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::Value;
+
+    use super::{object, success};
+    use crate::Outcome;
+
+    #[test]
+    fn an_insert_tells_its_key_and_what_was_filled_in() {
+        let outcome = Outcome::Written {
+            key: Some(vec![("id".into(), Value::Int(7))]),
+            rows: 1,
+            generated: vec![("number".into(), json!("T-0001"))],
+            warnings: vec!["columns stripped: x".into()],
+        };
+        let mut out = Vec::new();
+        success(&mut out, &outcome);
+        let text = r#"{"success":true,"data":7,"rows_affected":1,"generated":{"number":"T-0001"},"warning":"columns stripped: x"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), text);
+        let told =
+            json!({"data": 7, "rows_affected": 1, "generated": {"number": "T-0001"}, "warning": "columns stripped: x"});
+        assert_eq!(object(&outcome).unwrap(), told);
+    }
+}

@@ -126,7 +126,7 @@ impl TableAccess {
         });
         let generated = terms.map(|terms| Generator::all(&terms.generated, table)).unwrap_or_default();
         let (columns, table) = (columns.collect(), Arc::clone(table));
-        Self { columns, table, code, rules, owner, broken, read_only_below, generated }
+        Self { table, code, rules, columns, owner, broken, read_only_below, generated }
     }
 }
 

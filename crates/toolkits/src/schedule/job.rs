@@ -8,7 +8,11 @@ use kernel::{
 };
 use parking_lot::Mutex;
 use serde_json::Map;
-use tokio::{sync::Notify, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::Instant,
+};
 use uuid::Uuid;
 
 use super::Schedule;
@@ -64,9 +68,9 @@ struct Claimed {
 }
 
 impl Service {
-    /// The work in the background: it writes down the schedules of toolkits that were read, and runs what is due. It
-    /// never ends.
-    pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+    /// The work in the background: it writes down the schedules of toolkits that were read, and runs what is due. Once
+    /// `stop` is true it begins nothing more and ends when what runs has ended.
+    pub fn job(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
         let service = Arc::clone(self);
         async move {
             let mut running = JoinSet::new();
@@ -79,9 +83,12 @@ impl Service {
                     () = service.registry.changed.0.wake.notified() => {}
                     () = tokio::time::sleep(LOOK) => {}
                     Some(_) = running.join_next() => {}
+                    // An error says that nobody can stop it any more.
+                    Ok(_) = stop.wait_for(|stop| *stop) => break,
                 }
                 while running.try_join_next().is_some() {}
             }
+            while running.join_next().await.is_some() {}
         }
     }
 
