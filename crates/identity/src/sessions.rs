@@ -249,7 +249,7 @@ impl Sessions {
             email: found.email,
             name: found.name,
             group,
-            toolkit_overrides: Arc::default(),
+            toolkit_overrides: found.toolkit_overrides,
             credential: Credential::Session(id),
         };
         Ok(Arc::new(Session {

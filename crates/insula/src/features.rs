@@ -5,6 +5,7 @@ use std::sync::Arc;
 use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
+use toolkits::Registry;
 
 use crate::{config::Config, export_tenant, restart::Restarts, transfer};
 
@@ -14,6 +15,8 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    /// The toolkits of tenants.
+    pub toolkits: Arc<toolkits::Service>,
     tenants: Arc<Tenants>,
     /// The restart that is pending.
     pub(crate) restarts: Arc<Restarts>,
@@ -21,12 +24,12 @@ pub struct Features {
 
 /// The steps of all features' tables.
 fn migrations() -> Vec<Migration> {
-    [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
+    [identity::MIGRATIONS, query::MIGRATIONS, toolkits::MIGRATIONS, transfer::MIGRATIONS].concat()
 }
 
 /// The steps of the features' tables in the control database.
 pub(crate) fn control_migrations() -> Vec<Migration> {
-    identity::CONTROL_MIGRATIONS.to_vec()
+    [identity::CONTROL_MIGRATIONS, toolkits::CONTROL_MIGRATIONS].concat()
 }
 
 /// The columns of the features' tables that hold sealed values alone.
@@ -43,13 +46,14 @@ impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
         let grammar = Arc::new(query::rules::Grammar);
+        let registry = Registry::new(Arc::clone(tenants), Arc::clone(&grammar) as _);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
-        let reloaded = vec![Arc::clone(&identity) as _];
+        let reloaded = vec![Arc::clone(&identity) as _, Arc::clone(&registry) as _];
         let restarts = Restarts::new(&config.server);
-        let restart = Arc::clone(&restarts) as _;
-        let toolkits = Arc::new(kernel::toolkits::NoToolkits);
-        let query = query::Service::new(Arc::clone(tenants), toolkits, config.query.clone(), reloaded, restart);
-        Self { identity, query, restarts, tenants: Arc::clone(tenants) }
+        let (terms, restart) = (Arc::clone(&registry) as _, Arc::clone(&restarts) as _);
+        let query = query::Service::new(Arc::clone(tenants), terms, config.query.clone(), reloaded, restart);
+        let toolkits = toolkits::Service::new(registry, Arc::clone(&query) as _);
+        Self { identity, query, toolkits, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -60,6 +64,7 @@ impl Features {
                 (identity::NAME, identity::routes(identity())),
                 (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
+                (toolkits::NAME, toolkits::routes(Arc::clone(&self.toolkits))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
             webhooks: vec![identity::webhooks_routes(identity())],

@@ -190,7 +190,11 @@ impl Serving {
         let admin = admin.transpose().map_err(io("the admin listener"))?;
         let edge = tokio::spawn(edge::serve(app.clone(), listener, admin, stopped));
         let (stop_job, job_stopped) = watch::channel(false);
-        let job = tokio::spawn(installation.features.identity.job(job_stopped));
+        let features = &installation.features;
+        let (identity, toolkits) = (features.identity.job(job_stopped.clone()), features.toolkits.job(job_stopped));
+        let job = tokio::spawn(async move {
+            tokio::join!(identity, toolkits);
+        });
         Ok(Self { stop: Some((stop, stop_job)), edge: Some(edge), job })
     }
 

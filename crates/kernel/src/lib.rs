@@ -23,7 +23,7 @@ pub mod time;
 pub mod toolkits;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
-pub use data_api::{DataApi, Program};
+pub use data_api::{DataApi, Program, QueryCheck};
 pub use error::{Error, Reason, Result, Ticket};
 pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, ToolkitGroup, ToolkitOverride, WebhookCredential};
 pub use probe::Probe;

@@ -13,6 +13,7 @@ mod openapi;
 mod output;
 mod serve;
 mod tenant;
+mod toolkit;
 mod user;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -88,6 +89,9 @@ enum Command {
     /// Make, list, rotate, revoke and import API keys, and change the key of the installation
     #[command(subcommand)]
     Key(key::Key),
+    /// Check, list and call the toolkits of a tenant, and say who has which place in them
+    #[command(subcommand)]
+    Toolkit(toolkit::Toolkit),
     /// Apply the SQL files of a tenant's `migrations` folder
     Migrate(migrate::Migrate),
     /// Read rows from a CSV or JSON lines file into a table
@@ -137,6 +141,7 @@ impl Cli {
             Command::User(command) => command.run(&existing(config).await?, output).await,
             Command::Group(command) => command.run(&existing(config).await?, output).await,
             Command::Key(command) => command.run(&existing(config).await?, output).await,
+            Command::Toolkit(command) => command.run(config, output).await,
             Command::Migrate(command) => command.run(&existing(config).await?, output).await,
             Command::Import(command) => command.run(&existing(config).await?, output).await,
             Command::Export(command) => command.run(&existing(config).await?, output).await,
