@@ -17,6 +17,10 @@ pub struct Features {
     pub query: Arc<query::Service>,
     /// The toolkits of tenants.
     pub toolkits: Arc<toolkits::Service>,
+    /// The system columns of tenants' tables.
+    pub columns: Arc<columns::Columns>,
+    /// The settings that tenants keep in their databases.
+    pub settings: Arc<settings::Settings>,
     tenants: Arc<Tenants>,
     /// The restart that is pending.
     pub(crate) restarts: Arc<Restarts>,
@@ -24,7 +28,8 @@ pub struct Features {
 
 /// The steps of all features' tables.
 fn migrations() -> Vec<Migration> {
-    [identity::MIGRATIONS, query::MIGRATIONS, toolkits::MIGRATIONS, transfer::MIGRATIONS].concat()
+    let features = [identity::MIGRATIONS, query::MIGRATIONS, toolkits::MIGRATIONS, settings::MIGRATIONS];
+    [&features.concat(), transfer::MIGRATIONS].concat()
 }
 
 /// The steps of the features' tables in the control database.
@@ -46,14 +51,28 @@ impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
         let grammar = Arc::new(query::rules::Grammar);
+        let settings = settings::Settings::new(Arc::clone(tenants), config.beside_tables());
+        let table = || Arc::clone(&settings) as _;
         let registry = Registry::new(Arc::clone(tenants), Arc::clone(&grammar) as _);
-        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
-        let reloaded = vec![Arc::clone(&identity) as _, Arc::clone(&registry) as _];
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar, table());
+        let columns = columns::Columns::new(Arc::clone(tenants), config.system_columns(), Arc::clone(&registry) as _);
         let restarts = Restarts::new(&config.server);
-        let (terms, restart) = (Arc::clone(&registry) as _, Arc::clone(&restarts) as _);
-        let query = query::Service::new(Arc::clone(tenants), terms, config.query.clone(), reloaded, restart);
+        let doors = query::Doors {
+            toolkits: Arc::clone(&registry) as _,
+            settings: table(),
+            columns: Arc::clone(&columns) as _,
+            restart: Arc::clone(&restarts) as _,
+            // Columns are the last: they are added when nothing else is wrong.
+            reloaded: vec![
+                Arc::clone(&settings) as _,
+                Arc::clone(&identity) as _,
+                Arc::clone(&registry) as _,
+                Arc::clone(&columns) as _,
+            ],
+        };
+        let query = query::Service::new(Arc::clone(tenants), config.query.clone(), doors);
         let toolkits = toolkits::Service::new(registry, Arc::clone(&query) as _);
-        Self { identity, query, toolkits, restarts, tenants: Arc::clone(tenants) }
+        Self { identity, query, toolkits, columns, settings, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -65,6 +84,7 @@ impl Features {
                 (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
                 (toolkits::NAME, toolkits::routes(Arc::clone(&self.toolkits))),
+                (settings::NAME, settings::routes(Arc::clone(&self.settings), identity())),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
             webhooks: vec![identity::webhooks_routes(identity())],

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use edge::{App, Edge};
+use edge::{App, Edge, EdgeConfig, RateLimitConfig};
 use kernel::{Reason, restart::RestartKind};
 use tokio::{
     net::TcpListener,
@@ -72,7 +72,7 @@ impl Server {
         if ready.tenant.is_some() {
             setup_token::remove(&installation.config);
         }
-        let app = app(&installation);
+        let app = app(&installation, rate_limit(&installation).await);
         let serving = Some(Serving::begin(&app, &installation, &sockets)?);
         Ok(Self { installation, app, sockets, address, ready, serving })
     }
@@ -256,10 +256,29 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// The limits on the rate: what the files say, and over them the table of the first tenant.
+async fn rate_limit(installation: &Installation) -> RateLimitConfig {
+    let files = installation.config.server.rate_limit.clone();
+    let table = match installation.features.settings.of_the_server().await {
+        Ok(table) => table,
+        Err(error) => {
+            tracing::error!(%error, "the first tenant's limits on the rate cannot be read; those of the files are kept");
+            return files;
+        }
+    };
+    RateLimitConfig {
+        enabled: table.enable_rate_limiting.unwrap_or(files.enabled),
+        auth_per_second: table.auth_rate_limit_per_second.unwrap_or(files.auth_per_second),
+        auth_per_minute: table.auth_rate_limit_per_minute.unwrap_or(files.auth_per_minute),
+        api_per_second: table.api_rate_limit_per_second.unwrap_or(files.api_per_second),
+        api_per_minute: table.api_rate_limit_per_minute.unwrap_or(files.api_per_minute),
+    }
+}
+
 /// The HTTP application of an installation.
-pub(crate) fn app(installation: &Installation) -> App {
+pub(crate) fn app(installation: &Installation, rate_limit: RateLimitConfig) -> App {
     let edge = Edge {
-        config: installation.config.server.clone(),
+        config: EdgeConfig { rate_limit, ..installation.config.server.clone() },
         directory: Arc::clone(&installation.tenants) as _,
         authenticator: Arc::clone(&installation.features.identity) as _,
         probe: Arc::clone(&installation.tenants) as _,

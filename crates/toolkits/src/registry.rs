@@ -9,6 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use kernel::{
     BoxFuture, Error, Reason, Result, Tenant, TenantId,
+    columns::{ColumnChoices, ToolkitColumns},
     reload::{Commit, Reload},
     toolkits::{ToolkitTerms, Toolkits},
 };
@@ -183,6 +184,20 @@ impl Registry {
 impl Toolkits for Registry {
     fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
         Box::pin(async { Ok(self.terms(tenant).await? as Arc<dyn ToolkitTerms>) })
+    }
+}
+
+impl ToolkitColumns for Registry {
+    fn choices<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<ColumnChoices>> {
+        Box::pin(async {
+            let known = self.known.get(&tenant.id).map(|known| Arc::clone(&known.terms.load().files));
+            let files = match known {
+                Some(files) => files,
+                None => Arc::new(self.read(tenant, None).await.map_err(Error::internal)?),
+            };
+            let said = files.toolkits.values().flat_map(|toolkit| &toolkit.file.system_column_overrides);
+            Ok(said.map(|(table, choice)| (table.clone(), *choice)).collect())
+        })
     }
 }
 

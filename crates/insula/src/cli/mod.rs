@@ -12,6 +12,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod settings;
 mod tenant;
 mod toolkit;
 mod user;
@@ -92,6 +93,9 @@ enum Command {
     /// Check, list and call the toolkits of a tenant, and say who has which place in them
     #[command(subcommand)]
     Toolkit(toolkit::Toolkit),
+    /// List, keep and forget the settings that a tenant has in its database
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Apply the SQL files of a tenant's `migrations` folder
     Migrate(migrate::Migrate),
     /// Read rows from a CSV or JSON lines file into a table
@@ -142,6 +146,7 @@ impl Cli {
             Command::Group(command) => command.run(&existing(config).await?, output).await,
             Command::Key(command) => command.run(&existing(config).await?, output).await,
             Command::Toolkit(command) => command.run(config, output).await,
+            Command::Settings(command) => command.run(&existing(config).await?, output).await,
             Command::Migrate(command) => command.run(&existing(config).await?, output).await,
             Command::Import(command) => command.run(&existing(config).await?, output).await,
             Command::Export(command) => command.run(&existing(config).await?, output).await,

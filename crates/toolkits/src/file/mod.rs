@@ -10,13 +10,13 @@ mod schedule;
 
 use std::collections::BTreeMap;
 
-use kernel::ByteSize;
+use kernel::{ByteSize, columns::ColumnChoices};
 use serde::Deserialize;
 
 pub use self::{
     endpoint::{ClientFilter, Endpoint, EndpointKind, FieldType, Method, ResponseFormat, RunsAs},
     generation::{Generation, GenerationKind, WriteAction},
-    group::{GroupRights, SystemColumns},
+    group::GroupRights,
     pseudo_query::{Expectation, PseudoQuery, QueryAction},
     schedule::ScheduledQuery,
 };
@@ -64,7 +64,7 @@ pub struct ToolkitFile {
     /// Columns that are filled in, by table and column.
     pub auto_generation: BTreeMap<String, BTreeMap<String, Generation>>,
     /// System columns that a table shall do without.
-    pub system_column_overrides: BTreeMap<String, SystemColumns>,
+    pub system_column_overrides: ColumnChoices,
 }
 
 impl Default for ToolkitFile {
@@ -87,7 +87,7 @@ impl Default for ToolkitFile {
             pseudo_querys: BTreeMap::new(),
             scheduled_queries: BTreeMap::new(),
             auto_generation: BTreeMap::new(),
-            system_column_overrides: BTreeMap::new(),
+            system_column_overrides: ColumnChoices::new(),
         }
     }
 }
