@@ -14,12 +14,14 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    /// The settings that tenants keep in their databases.
+    pub settings: Arc<settings::Settings>,
     tenants: Arc<Tenants>,
 }
 
 /// The steps of all features' tables.
 fn migrations() -> Vec<Migration> {
-    [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
+    [identity::MIGRATIONS, query::MIGRATIONS, settings::MIGRATIONS, transfer::MIGRATIONS].concat()
 }
 
 /// The steps of the features' tables in the control database.
@@ -41,11 +43,14 @@ impl Features {
     /// All features over the tenants of an installation.
     pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
         let grammar = Arc::new(query::rules::Grammar);
-        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
-        let reloaded = vec![Arc::clone(&identity) as _];
+        let settings = settings::Settings::new(Arc::clone(tenants), config.beside_tables());
+        let table = || Arc::clone(&settings) as _;
+        let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar, table());
+        let reloaded = vec![Arc::clone(&settings) as _, Arc::clone(&identity) as _];
         Self {
-            query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded),
+            query: query::Service::new(Arc::clone(tenants), config.query.clone(), table(), reloaded),
             identity,
+            settings,
             tenants: Arc::clone(tenants),
         }
     }
@@ -58,6 +63,7 @@ impl Features {
                 (identity::NAME, identity::routes(identity())),
                 (identity::NAME, export_tenant::routes(identity(), Arc::clone(&self.tenants))),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
+                (settings::NAME, settings::routes(Arc::clone(&self.settings), identity())),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
             webhooks: vec![identity::webhooks_routes(identity())],

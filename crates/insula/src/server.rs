@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use edge::{App, Edge};
+use edge::{App, Edge, EdgeConfig, RateLimitConfig};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -61,8 +61,9 @@ impl Server {
         if ready.tenant.is_some() {
             setup_token::remove(&installation.config);
         }
+        let app = app(&installation, rate_limit(&installation).await);
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(edge::serve(app(&installation), listener, admin, async move {
+        let serving = tokio::spawn(edge::serve(app, listener, admin, async move {
             // An error says that the handle is gone, and then nobody else would end it.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
@@ -139,10 +140,29 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// The limits on the rate: what the files say, and over them the table of the first tenant.
+async fn rate_limit(installation: &Installation) -> RateLimitConfig {
+    let files = installation.config.server.rate_limit.clone();
+    let table = match installation.features.settings.of_the_server().await {
+        Ok(table) => table,
+        Err(error) => {
+            tracing::error!(%error, "the first tenant's limits on the rate cannot be read; those of the files are kept");
+            return files;
+        }
+    };
+    RateLimitConfig {
+        enabled: table.enable_rate_limiting.unwrap_or(files.enabled),
+        auth_per_second: table.auth_rate_limit_per_second.unwrap_or(files.auth_per_second),
+        auth_per_minute: table.auth_rate_limit_per_minute.unwrap_or(files.auth_per_minute),
+        api_per_second: table.api_rate_limit_per_second.unwrap_or(files.api_per_second),
+        api_per_minute: table.api_rate_limit_per_minute.unwrap_or(files.api_per_minute),
+    }
+}
+
 /// The HTTP application of an installation.
-pub(crate) fn app(installation: &Installation) -> App {
+pub(crate) fn app(installation: &Installation, rate_limit: RateLimitConfig) -> App {
     let edge = Edge {
-        config: installation.config.server.clone(),
+        config: EdgeConfig { rate_limit, ..installation.config.server.clone() },
         directory: Arc::clone(&installation.tenants) as _,
         authenticator: Arc::clone(&installation.features.identity) as _,
         probe: Arc::clone(&installation.tenants) as _,

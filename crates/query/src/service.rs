@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Cause, Error, Group, Reason, RequestId, Result, WriteContext, ability, identifier::is_identifier,
-    reload::Reload,
+    Authenticated, Cause, Error, Group, Reason, RequestId, Result, SettingsTable, WriteContext, ability,
+    identifier::is_identifier, reload::Reload,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
 use store::{Applied, Change, Database, JsonRows, OpenTenant, Schema, Table, Tenants, Value};
@@ -31,6 +31,8 @@ pub struct Service {
     tenants: Arc<Tenants>,
     rules: Rules,
     config: QueryConfig,
+    /// What tenants say otherwise.
+    settings: Arc<dyn SettingsTable>,
     /// Other rooms that `POST /reload` makes read their files.
     others: Vec<Arc<dyn Reload>>,
 }
@@ -71,9 +73,15 @@ impl Room {
 }
 
 impl Service {
-    /// The data API over these tenants. `others` are the rooms that are reloaded together with its rules.
-    pub fn new(tenants: Arc<Tenants>, config: QueryConfig, others: Vec<Arc<dyn Reload>>) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, others })
+    /// The data API over these tenants. `settings` knows what they say otherwise than `config`; `others` are the rooms that
+    /// are reloaded together with its rules.
+    pub fn new(
+        tenants: Arc<Tenants>,
+        config: QueryConfig,
+        settings: Arc<dyn SettingsTable>,
+        others: Vec<Arc<dyn Reload>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, settings, others })
     }
 
     /// Opens the caller's tenant.
@@ -100,14 +108,17 @@ impl Service {
         Ok(rules)
     }
 
-    /// The limits of a group, its own or the tenant's.
-    pub(crate) fn limits(&self, group: &Group) -> Limits {
-        let most = group.max_limit.unwrap_or(self.config.default_max_limit);
-        Limits {
+    /// The limits of the caller's group, its own or the tenant's. Errors: 503.
+    pub(crate) async fn limits(&self, caller: &Authenticated) -> Result<Limits> {
+        let (group, tenant) = (&caller.principal.group, self.settings.of(&caller.tenant).await?);
+        let conditions = tenant.default_max_where_conditions.unwrap_or(self.config.default_max_where_conditions);
+        let most = tenant.default_max_limit.unwrap_or(self.config.default_max_limit);
+        let most = group.max_limit.unwrap_or(most);
+        Ok(Limits {
             default: Ord::min(self.config.default_limit, most),
             most,
-            conditions: group.max_where_conditions.unwrap_or(self.config.default_max_where_conditions),
-        }
+            conditions: group.max_where_conditions.unwrap_or(conditions),
+        })
     }
 
     /// Answers a query. Errors: 400 that names the field, 403 with the rule's reason, 503.
@@ -133,7 +144,7 @@ impl Service {
         let now = kernel::time::now();
         let environment = Environment { principal, request, now, dialect: room.open.data.dialect(), members };
         let context = WriteContext { user: principal.user(), request: Some(request), cause: Cause::Api };
-        let limits = self.limits(&principal.group);
+        let limits = self.limits(caller).await?;
         if query.explain {
             principal.require(ability::EXPLAIN)?;
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));

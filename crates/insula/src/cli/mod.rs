@@ -12,6 +12,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod settings;
 mod tenant;
 mod user;
 
@@ -88,6 +89,9 @@ enum Command {
     /// Make, list, rotate, revoke and import API keys, and change the key of the installation
     #[command(subcommand)]
     Key(key::Key),
+    /// List, keep and forget the settings that a tenant has in its database
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Apply the SQL files of a tenant's `migrations` folder
     Migrate(migrate::Migrate),
     /// Read rows from a CSV or JSON lines file into a table
@@ -134,6 +138,7 @@ impl Cli {
             Command::User(command) => command.run(&existing(config).await?, output).await,
             Command::Group(command) => command.run(&existing(config).await?, output).await,
             Command::Key(command) => command.run(&existing(config).await?, output).await,
+            Command::Settings(command) => command.run(&existing(config).await?, output).await,
             Command::Migrate(command) => command.run(&existing(config).await?, output).await,
             Command::Import(command) => command.run(&existing(config).await?, output).await,
             Command::Export(command) => command.run(&existing(config).await?, output).await,

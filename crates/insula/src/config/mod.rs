@@ -7,12 +7,13 @@ mod load;
 mod mistake;
 mod secret_file;
 mod show;
+mod table;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use edge::EdgeConfig;
 use identity::IdentityConfig;
-use kernel::{Secret, seal::SealingKey};
+use kernel::{Secret, seal::SealingKey, settings::Preference};
 use query::QueryConfig;
 use serde::{Deserialize, Serialize};
 use store::StoreConfig;
@@ -37,6 +38,9 @@ pub struct Config {
     pub master_key_command: Option<Vec<String>>,
     /// The installation's key of before, while tenants may still be under it: see `insula key rotate-master`.
     pub previous_master_key: Option<Secret>,
+    /// Who wins where a tenant's table of settings and a file speak of the same setting: `tables`, or `local` for what is
+    /// written in a file. It cannot be set by the environment.
+    pub config_preference: Preference,
     /// How the server listens and what it lets in.
     pub server: EdgeConfig,
     /// Where databases are.
@@ -47,6 +51,9 @@ pub struct Config {
     pub query: QueryConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// The keys that were written somewhere, so that they are no defaults.
+    #[serde(skip)]
+    pub written: BTreeSet<String>,
 }
 
 impl Default for Config {
@@ -56,11 +63,13 @@ impl Default for Config {
             master_key: None,
             master_key_command: None,
             previous_master_key: None,
+            config_preference: Preference::Tables,
             server: EdgeConfig::default(),
             store: StoreConfig::default(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
             log: LogConfig::default(),
+            written: BTreeSet::new(),
         }
     }
 }
