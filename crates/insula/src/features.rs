@@ -14,6 +14,8 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    /// The system columns of tenants' tables.
+    pub columns: Arc<columns::Columns>,
     /// The settings that tenants keep in their databases.
     pub settings: Arc<settings::Settings>,
     tenants: Arc<Tenants>,
@@ -46,10 +48,15 @@ impl Features {
         let settings = settings::Settings::new(Arc::clone(tenants), config.beside_tables());
         let table = || Arc::clone(&settings) as _;
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar, table());
-        let reloaded = vec![Arc::clone(&settings) as _, Arc::clone(&identity) as _];
+        let toolkits = Arc::new(kernel::columns::NoToolkitColumns);
+        let columns = columns::Columns::new(Arc::clone(tenants), config.system_columns(), toolkits);
+        // Columns are the last: they are added when nothing else is wrong.
+        let reloaded = vec![Arc::clone(&settings) as _, Arc::clone(&identity) as _, Arc::clone(&columns) as _];
+        let missing = Arc::clone(&columns) as _;
         Self {
-            query: query::Service::new(Arc::clone(tenants), config.query.clone(), table(), reloaded),
+            query: query::Service::new(Arc::clone(tenants), config.query.clone(), table(), missing, reloaded),
             identity,
+            columns,
             settings,
             tenants: Arc::clone(tenants),
         }

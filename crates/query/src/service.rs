@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kernel::{
     Authenticated, Cause, Error, Group, Reason, RequestId, Result, SettingsTable, WriteContext, ability,
-    identifier::is_identifier, reload::Reload,
+    columns::MissingColumns, identifier::is_identifier, reload::Reload,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
 use store::{Applied, Change, Database, JsonRows, OpenTenant, Schema, Table, Tenants, Value};
@@ -33,6 +33,8 @@ pub struct Service {
     config: QueryConfig,
     /// What tenants say otherwise.
     settings: Arc<dyn SettingsTable>,
+    /// Brings back system columns that somebody has dropped.
+    columns: Arc<dyn MissingColumns>,
     /// Other rooms that `POST /reload` makes read their files.
     others: Vec<Arc<dyn Reload>>,
 }
@@ -73,15 +75,16 @@ impl Room {
 }
 
 impl Service {
-    /// The data API over these tenants. `settings` knows what they say otherwise than `config`; `others` are the rooms that
-    /// are reloaded together with its rules.
+    /// The data API over these tenants. `settings` knows what they say otherwise than `config`, `columns` which system
+    /// columns they lack; `others` are the rooms that are reloaded together with its rules.
     pub fn new(
         tenants: Arc<Tenants>,
         config: QueryConfig,
         settings: Arc<dyn SettingsTable>,
+        columns: Arc<dyn MissingColumns>,
         others: Vec<Arc<dyn Reload>>,
     ) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, settings, others })
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, settings, columns, others })
     }
 
     /// Opens the caller's tenant.
@@ -130,6 +133,7 @@ impl Service {
                 if !room.open.data.refresh_schema_older_than(CATALOGUE_IS_FRESH).await? {
                     return Err(error);
                 }
+                self.columns.restore(&caller.tenant).await;
                 let room = Room { schema: room.open.data.schema(), ..room };
                 self.attempt(&room, caller, request, &query).await
             }

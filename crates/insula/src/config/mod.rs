@@ -11,9 +11,10 @@ mod table;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use columns::SystemColumnsConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
-use kernel::{Secret, seal::SealingKey, settings::Preference};
+use kernel::{Secret, columns::ColumnChoices, seal::SealingKey, settings::Preference};
 use query::QueryConfig;
 use serde::{Deserialize, Serialize};
 use store::StoreConfig;
@@ -45,6 +46,12 @@ pub struct Config {
     pub server: EdgeConfig,
     /// Where databases are.
     pub store: StoreConfig,
+    /// Which tables get system columns.
+    pub system_columns: SystemColumnsConfig,
+    /// What single tables do not get of the system columns; the same as `overrides` in `[system_columns]`.
+    pub system_column_overrides: ColumnChoices,
+    /// The same as `core_overrides` in `[system_columns]`.
+    pub core_system_column_overrides: ColumnChoices,
     /// Users, sessions and passwords.
     pub identity: IdentityConfig,
     /// The data API.
@@ -66,6 +73,9 @@ impl Default for Config {
             config_preference: Preference::Tables,
             server: EdgeConfig::default(),
             store: StoreConfig::default(),
+            system_columns: SystemColumnsConfig::default(),
+            system_column_overrides: ColumnChoices::new(),
+            core_system_column_overrides: ColumnChoices::new(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
             log: LogConfig::default(),
@@ -101,6 +111,11 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Which tables get system columns, by whatever name it was said.
+    pub(crate) fn system_columns(&self) -> SystemColumnsConfig {
+        self.system_columns.clone().with(&self.system_column_overrides, &self.core_system_column_overrides)
+    }
+
     /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
     fn refused(&self) -> Vec<(String, String)> {
         let mut refused = Vec::new();
