@@ -28,7 +28,7 @@ const COOL_DOWN: Duration = Duration::from_mins(1);
 /// Tables that are remembered for that at most.
 const COOLING: usize = 10_000;
 /// How long a request waits while columns are added; they are added all the same.
-const REQUEST_WAITS: Duration = Duration::from_secs(3);
+const REQUEST_WAITS: Duration = Duration::from_secs(10);
 /// How long a reload waits.
 const RELOAD_WAITS: Duration = Duration::from_secs(15);
 

@@ -113,12 +113,7 @@ impl Database {
         match self.dialect() {
             Dialect::Sqlite => self.script(sqlite(lacking, nature, refers, self.schema().table(&lacking.table))).await,
             Dialect::Postgres => self.script(postgres(lacking, refers, pace)).await,
-            Dialect::Mariadb => {
-                for sql in mariadb(lacking, refers, pace) {
-                    self.script(sql).await?;
-                }
-                Ok(())
-            }
+            Dialect::Mariadb => self.script(mariadb(lacking, refers, pace).join("; ")).await,
         }
     }
 
