@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::{Audit, Spool};
 use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
@@ -14,11 +15,14 @@ pub struct Features {
     pub identity: Arc<Identity>,
     /// The data API.
     pub query: Arc<query::Service>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
+    tenants: Arc<Tenants>,
 }
 
 /// The steps of all features' tables.
 fn migrations() -> Vec<Migration> {
-    [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS].concat()
+    [identity::MIGRATIONS, query::MIGRATIONS, transfer::MIGRATIONS, audit::MIGRATIONS].concat()
 }
 
 /// The steps of the features' tables in the control database.
@@ -37,12 +41,17 @@ pub(crate) fn tables() -> FeatureTables {
 }
 
 impl Features {
-    /// All features over the tenants of an installation.
-    pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
+    /// All features over the tenants of an installation. `spool` is where its entries of the audit log wait.
+    pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap, spool: Arc<Spool>) -> Self {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
-        Self { query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded), identity }
+        Self {
+            query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded),
+            audit: Audit::new(Arc::clone(tenants), spool, config.audit.clone()),
+            tenants: Arc::clone(tenants),
+            identity,
+        }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -52,6 +61,7 @@ impl Features {
             api: vec![
                 (identity::NAME, identity::routes(identity())),
                 (query::NAME, query::routes(Arc::clone(&self.query))),
+                (audit::NAME, audit::routes(Arc::clone(&self.audit), Arc::clone(&self.tenants))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
             webhooks: vec![identity::webhooks_routes(identity())],

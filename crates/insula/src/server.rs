@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use audit::Spool;
 use edge::{App, Edge};
 use tokio::{
     net::TcpListener,
@@ -15,7 +16,7 @@ use tokio::{
 use crate::{
     Config, Installation, Ready, demo,
     failure::{Failure, Result, io},
-    setup_token,
+    installation, setup_token,
 };
 
 /// The git commit that was built.
@@ -28,6 +29,8 @@ pub struct Options {
     pub config: Config,
     /// Whether there shall be a tenant with data to try things on.
     pub demo: bool,
+    /// Where the process's audit log is written; none where it has none.
+    pub spool: Option<Arc<Spool>>,
 }
 
 /// A server that listens. Dropping it without [`Self::stop`] leaves it running until the runtime ends.
@@ -37,13 +40,13 @@ pub struct Server {
     ready: Ready,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
-    job: AbortHandle,
+    jobs: [AbortHandle; 2],
 }
 
 impl Server {
     /// Opens the installation and listens; from then on requests are answered.
     pub async fn start(options: Options) -> Result<Self> {
-        let Options { config, demo } = options;
+        let Options { config, demo, spool } = options;
         warn_of_trust(&config);
         let listener = listen(config.server.listen).await?;
         let admin = match config.server.admin_listen {
@@ -51,7 +54,8 @@ impl Server {
             None => None,
         };
         let address = listener.local_addr().map_err(io("the listener"))?;
-        let installation = Arc::new(Installation::open(config).await?);
+        let spool = spool.unwrap_or_else(|| installation::spool(&config));
+        let installation = Arc::new(Installation::audited(config, spool).await?);
         let ready = if demo {
             demo::prepare(&installation, &url(address)).await?
         } else {
@@ -68,8 +72,10 @@ impl Server {
                 std::future::pending::<()>().await;
             }
         }));
-        let job = tokio::spawn(installation.features.identity.job()).abort_handle();
-        Ok(Self { installation, address, ready, stop, serving, job })
+        let features = &installation.features;
+        let jobs = [tokio::spawn(features.identity.job()), tokio::spawn(features.audit.job())];
+        let jobs = jobs.map(|job| job.abort_handle());
+        Ok(Self { installation, address, ready, stop, serving, jobs })
     }
 
     /// The address it listens on.
@@ -105,8 +111,9 @@ impl Server {
     pub async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
         let served = self.serving.await.map_err(|error| Failure::Other(format!("the server ended: {error}")))?;
-        self.job.abort();
+        self.jobs.iter().for_each(AbortHandle::abort);
         self.installation.features.identity.flush().await;
+        self.installation.features.audit.settle().await;
         served.map_err(io("the listener"))
     }
 }

@@ -1,7 +1,8 @@
 //! `insula serve`.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
+use audit::Spool;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -30,9 +31,9 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, config: Config, output: Output) -> Result<()> {
+    pub(super) async fn run(self, config: Config, spool: Arc<Spool>, output: Output) -> Result<()> {
         let mut stop = Stop::new()?;
-        let mut server = Server::start(Options { config, demo: self.demo }).await?;
+        let mut server = Server::start(Options { config, demo: self.demo, spool: Some(spool) }).await?;
         if let Some(file) = &self.ready_file {
             server.ready().write(file)?;
         }

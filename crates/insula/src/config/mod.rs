@@ -10,6 +10,7 @@ mod show;
 
 use std::path::PathBuf;
 
+use audit::AuditConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
 use kernel::{Secret, seal::SealingKey};
@@ -45,6 +46,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// The data API.
     pub query: QueryConfig,
+    /// Who did what: the audit log.
+    pub audit: AuditConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -60,6 +63,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
         }
     }
