@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_moment_bounds_its_ids() {
-        let at = |micros| Timestamp::from_microsecond(1_795_775_226_894_000 + micros).unwrap();
+        let at = |micros: i64| Timestamp::from_microsecond(1_795_775_226_894_000 + micros).unwrap();
         for micros in [0, 1, 255, 256, 999] {
             let id = id_at(at(micros));
             assert!(first_id_at(at(micros)) <= id && id < first_id_at(at(micros + 1)), "{micros}");

@@ -7,12 +7,7 @@ use tracing::{
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
 };
-use tracing_subscriber::{
-    Layer,
-    filter::FilterFn,
-    layer::Context,
-    registry::LookupSpan,
-};
+use tracing_subscriber::{Layer, filter::FilterFn, layer::Context, registry::LookupSpan};
 
 use crate::{
     Spool,
@@ -72,5 +67,120 @@ where
             None => said.finish(None),
         };
         self.spool.append(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tracing::field::Empty;
+    use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt};
+    use uuid::Uuid;
+
+    use super::layer;
+    use crate::{
+        Spool,
+        entry::Line,
+        segment::{self, Segment},
+    };
+
+    /// What the events of some work become, with a log that takes nothing.
+    fn lines(reads: bool, work: impl FnOnce()) -> Vec<Line> {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::new(folder.path(), 1 << 20));
+        let silent = tracing_subscriber::fmt::layer().with_filter(LevelFilter::OFF);
+        let subscriber = tracing_subscriber::registry().with(silent).with(layer(Arc::clone(&spool), reads));
+        tracing::subscriber::with_default(subscriber, work);
+        spool.seal();
+        let files = segment::list(spool.folder()).unwrap();
+        files.into_iter().flat_map(|file| Segment::claim(file).unwrap().unwrap().next().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_entry_knows_what_its_span_knows() {
+        let id = Uuid::now_v7();
+        let lines = lines(false, || {
+            let span = tracing::info_span!(
+                "request",
+                request_id = "12345678",
+                client = "192.0.2.7",
+                method = "POST",
+                route = Empty,
+                tenant = Empty,
+                tenant_id = Empty,
+                user = Empty,
+                username = Empty,
+                session = Empty,
+                key = Empty,
+            );
+            tracing::record_all!(span, route = "/query", tenant = "shop", tenant_id = tracing::field::display(id));
+            tracing::record_all!(span, user = Some(7_i64), username = "ada", session = tracing::field::display(id));
+            let _entered = span.enter();
+            let _inner = tracing::info_span!("somewhere inside").entered();
+            tracing::debug!(
+                target: "audit", action = "insert", outcome = "ok", tenant = "shop", user = Some(7_i64), table = "items",
+                rows_affected = 3_u64, queries = 2, nothing = None::<&str>, empty = "",
+            );
+            tracing::info!(target: "audit", action = "login", outcome = "credentials_invalid", username = "uma");
+            tracing::info!(target: "audit", action = "reload", outcome = "ok", tenant = "another");
+            tracing::error!("not an entry");
+            tracing::trace!(target: "audit", action = "select", outcome = "ok");
+        });
+        assert_eq!(lines.len(), 3);
+        let [insert, login, reload] = lines.try_into().unwrap();
+        assert_eq!((insert.tenant.as_deref(), insert.tenant_id), (Some("shop"), Some(id)));
+        let written = serde_json::to_value(&insert.entry).unwrap();
+        for (field, value) in [
+            ("request_id", json!("12345678")),
+            ("client_ip", json!("192.0.2.7")),
+            ("user_id", json!(7)),
+            ("username", json!("ada")),
+            ("session_id_prefix", json!(id.to_string()[..18])),
+            ("method", json!("POST")),
+            ("path", json!("/query")),
+            ("action", json!("insert")),
+            ("outcome", json!("ok")),
+            ("table", json!("items")),
+            ("rows_affected", json!(3)),
+            ("status", json!(200)),
+            ("warning", json!(null)),
+            ("error", json!(null)),
+            ("details", json!({"queries": 2})),
+        ] {
+            assert_eq!(written[field], value, "{field}");
+        }
+        assert!(
+            insert.entry.duration_ms.is_some() && insert.entry.id < login.entry.id && insert.entry.ts < login.entry.ts
+        );
+        // Whose name was tried is not who asks.
+        assert_eq!(
+            (login.entry.username.as_deref(), login.entry.user_id, login.entry.status),
+            (Some("uma"), None, Some(401))
+        );
+        assert!(login.entry.error.is_some());
+        assert_eq!((reload.tenant.as_deref(), reload.tenant_id), (Some("another"), None));
+    }
+
+    #[test]
+    fn what_reads_is_kept_where_asked_for() {
+        let select =
+            || tracing::trace!(target: "audit", action = "select", outcome = "ok", tenant = "shop", status = 200);
+        assert!(lines(false, select).is_empty());
+        let found = lines(true, select);
+        assert_eq!(found.len(), 1);
+        // Nothing is known of a request.
+        assert_eq!((found[0].entry.status, found[0].entry.method.as_deref()), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_table_is_not_kept() {
+        let found = lines(false, || {
+            tracing::info!(target: "audit", action = "insert", outcome = "unknown_table", table = "x; DROP TABLE y");
+            tracing::info!(target: "audit", action = "a\0b", outcome = "x".repeat(5_000));
+        });
+        assert_eq!(found[0].entry.table, None);
+        assert_eq!((found[1].entry.action.as_str(), found[1].entry.outcome.len()), ("a\u{fffd}b", 500));
     }
 }

@@ -64,7 +64,10 @@ impl Audit {
         }
         let refused = self.spool.take_refused();
         if refused > 0 {
-            tracing::error!(refused, "entries of the audit log could not be written down and are on standard error alone");
+            tracing::error!(
+                refused,
+                "entries of the audit log could not be written down and are on standard error alone"
+            );
         }
     }
 

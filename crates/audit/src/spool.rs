@@ -114,3 +114,81 @@ impl Spool {
         let _ = writeln!(io::stderr().lock(), "{report}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Spool;
+    use crate::{
+        entry::Line,
+        segment::{self, Segment},
+    };
+
+    fn line(action: &str) -> Line {
+        let mut line = Line::default();
+        action.clone_into(&mut line.entry.action);
+        line
+    }
+
+    fn all(spool: &Spool) -> Vec<String> {
+        let mut found = Vec::new();
+        for path in segment::list(spool.folder()).unwrap() {
+            let Some(mut segment) = Segment::claim(path).unwrap() else { continue };
+            found.extend(segment.next().unwrap().into_iter().map(|line| line.entry.action));
+        }
+        found
+    }
+
+    #[test]
+    fn what_is_written_is_its_writers_until_it_is_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 1 << 20);
+        assert!(!spool.folder().exists() && !spool.is_dirty(), "nothing is made for nothing");
+        spool.append(&line("one"));
+        spool.append(&line("two"));
+        let path = segment::list(spool.folder()).unwrap().remove(0);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 2, "a line is in the file when it was written: {text}");
+        assert!(all(&spool).is_empty() && Segment::claim(path).unwrap().is_none());
+        spool.seal();
+        assert_eq!(all(&spool), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_full_spool_keeps_the_oldest_and_counts_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 2_000);
+        for number in 0..50 {
+            spool.append(&line(&number.to_string()));
+            if number % 7 == 0 {
+                spool.seal();
+            }
+        }
+        spool.seal();
+        let kept = all(&spool);
+        assert!(kept.len() > 3 && segment::total_size(spool.folder()) <= 2_000);
+        assert_eq!(kept, (0..kept.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(spool.take_refused(), 50 - kept.len() as u64);
+        // Whoever moves them makes room.
+        for path in segment::list(spool.folder()).unwrap() {
+            Segment::claim(path).unwrap().unwrap().remove().unwrap();
+        }
+        spool.measure();
+        spool.append(&line("again"));
+        spool.seal();
+        assert_eq!((all(&spool), spool.take_refused()), (vec!["again".to_owned()], 0));
+    }
+
+    #[test]
+    fn the_half_of_a_line_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 1 << 20);
+        spool.append(&line("whole"));
+        spool.seal();
+        let path = segment::list(spool.folder()).unwrap().remove(0);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        let half = text[..text.len() / 2].to_owned();
+        text.push_str(&half);
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(all(&spool), ["whole"]);
+    }
+}

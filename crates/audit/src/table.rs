@@ -4,9 +4,7 @@ use kernel::{
     WriteContext,
     time::{self, Timestamp},
 };
-use sea_query::{
-    Alias, Expr, ExprTrait, Index, OnConflict, Order, Query, SelectStatement, TableCreateStatement,
-};
+use sea_query::{Alias, Expr, ExprTrait, Index, OnConflict, Order, Query, SelectStatement, TableCreateStatement};
 use store::{Database, Ddl, Error, Migration, Result, Row, Value};
 use uuid::Uuid;
 

@@ -127,7 +127,8 @@ impl Context {
             Credential::Key(key) => (None, Some(key.id.clone())),
             Credential::Webhook(token) => (None, Some(token.id.to_string())),
         };
-        let (id, user, username) = (display(principal.id), principal.user(), principal.user().map(|_| &*principal.username));
+        let (id, user, username) =
+            (display(principal.id), principal.user(), principal.user().map(|_| &*principal.username));
         tracing::record_all!(span, principal = id, user = user, username = username, session = session, key = key);
     }
 

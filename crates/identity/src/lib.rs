@@ -27,6 +27,7 @@ mod links;
 mod login;
 mod network;
 mod password;
+mod preferences;
 mod refresh;
 mod refresh_token;
 mod routes;

@@ -93,6 +93,23 @@ impl Identity {
         caller: &Principal,
         number: i64,
     ) -> Result<usize> {
+        let outcome = self.try_clear_sessions(tenant, visitor, caller, number).await;
+        tracing::info!(
+            target: "audit", action = "clear-sessions",
+            outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()), tenant = tenant.name,
+            user = caller.user(), of = number, sessions = outcome.as_ref().ok(), client = %visitor.client,
+            request_id = %visitor.request,
+        );
+        outcome
+    }
+
+    async fn try_clear_sessions(
+        &self,
+        tenant: &Tenant,
+        visitor: &Visitor,
+        caller: &Principal,
+        number: i64,
+    ) -> Result<usize> {
         let (settings, own) = (self.settings.of(tenant).await?, caller.session()?);
         let needed = settings.min_clear_sessions_power;
         if caller.group.power < needed {
@@ -105,11 +122,6 @@ impl Identity {
             let message = "The sessions of users of higher power than one's own may not be ended";
             return Err(Error::new(Reason::PowerTooLow, message));
         }
-        let ended = self.end_all_of(tenant, visitor, caller, target.user.id, Some(own)).await?;
-        tracing::info!(
-            target: "audit", action = "clear-sessions", outcome = "ok", tenant = tenant.name, user = caller.number,
-            of = number, sessions = ended, client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(ended)
+        self.end_all_of(tenant, visitor, caller, target.user.id, Some(own)).await
     }
 }

@@ -5,11 +5,7 @@ use std::{io::IsTerminal, sync::Arc};
 use audit::{AuditConfig, Spool};
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{
-    Config,
-    config::LogFormat,
-    installation,
-};
+use crate::{Config, config::LogFormat, installation};
 
 /// Starts logging and auditing, once for the whole process. What is audited goes to the spool.
 pub(crate) fn start(config: &Config) -> Arc<Spool> {

@@ -19,7 +19,7 @@ const OPTIONAL: [(&str, &str); 3] = [
 pub(crate) fn tables() -> String {
     let mut structs = HashMap::new();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query"] {
+    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query", "audit"] {
         read_folder(&crates.join(part).join("src"), &mut structs);
     }
     let config = Config::default();

@@ -72,7 +72,11 @@ pub(super) struct AuditPage {
     params(ListAudit),
     responses((status = 200, description = "One page of entries", body = AuditPage))
 )]
-pub(super) async fn list(State(log): State<Log>, caller: Caller, Query(asked): Query<ListAudit>) -> edge::Result<Answer> {
+pub(super) async fn list(
+    State(log): State<Log>,
+    caller: Caller,
+    Query(asked): Query<ListAudit>,
+) -> edge::Result<Answer> {
     caller.require(ability::AUDIT_READ)?;
     let (filter, page, limit) = asked.understood()?;
     log.audit.settle().await;

@@ -1,10 +1,11 @@
 //! `insula audit`.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use audit::{Entry, Filter, Page};
 use clap::Args;
 use kernel::time::{self, Timestamp};
+use store::Database;
 use uuid::Uuid;
 
 use super::{Output, Which, output::or_dash};
@@ -12,6 +13,8 @@ use crate::{Installation, failure::Result};
 
 /// How often `--follow` looks for more.
 const LOOK: Duration = Duration::from_secs(1);
+/// How late an entry of another process may come in.
+const OVERLAP: Duration = Duration::from_secs(30);
 /// Entries that are read at once.
 const AT_ONCE: u64 = 200;
 
@@ -67,32 +70,69 @@ impl Audit {
             since: self.since,
             until: self.until,
         };
-        let log = &installation.features.audit;
-        log.settle().await;
-        let mut shown: Vec<Entry> = Vec::new();
-        while (shown.len() as u64) < self.limit {
-            let page = shown.last().map_or(Page::Newest, |last| Page::Before(last.id));
-            let missing = self.limit - shown.len() as u64;
-            let (entries, more) = log.page(&open.system, &filter, page, missing.min(AT_ONCE)).await?;
-            shown.extend(entries);
+        let reader = Reader { log: &installation.features.audit, system: &open.system, filter };
+        if !self.follow {
+            let shown = reader.newest(self.limit).await?;
+            output.list(&shown, &["TIME", "USER", "CLIENT", "ACTION", "OUTCOME", "ON", "REQUEST"], cells);
+            return Ok(());
+        }
+        let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id).collect::<HashSet<_>>();
+        let mut looked = time::now();
+        let mut told = ids(&reader.since(looked).await?);
+        let mut fresh = reader.newest(self.limit).await?;
+        told.extend(ids(&fresh));
+        loop {
+            for entry in &fresh {
+                output.print(entry, || cells(entry).join("  "));
+            }
+            tokio::time::sleep(LOOK).await;
+            let last = std::mem::replace(&mut looked, time::now());
+            let seen = reader.since(last).await?;
+            let before = std::mem::replace(&mut told, ids(&seen));
+            fresh = seen.into_iter().filter(|entry| !before.contains(&entry.id)).collect();
+        }
+    }
+}
+
+/// Reads the log of a tenant.
+struct Reader<'a> {
+    log: &'a Arc<audit::Audit>,
+    system: &'a Database,
+    filter: Filter,
+}
+
+impl Reader<'_> {
+    /// The newest entries, the newest last.
+    async fn newest(&self, limit: u64) -> Result<Vec<Entry>> {
+        self.log.settle().await;
+        let mut found: Vec<Entry> = Vec::new();
+        while (found.len() as u64) < limit {
+            let page = found.last().map_or(Page::Newest, |last| Page::Before(last.id));
+            let missing = limit - found.len() as u64;
+            let (entries, more) = self.log.page(self.system, &self.filter, page, missing.min(AT_ONCE)).await?;
+            found.extend(entries);
             if !more {
                 break;
             }
         }
-        shown.reverse();
-        if !self.follow {
-            output.list(&shown, &["TIME", "USER", "CLIENT", "ACTION", "OUTCOME", "ON", "REQUEST"], cells);
-            return Ok(());
-        }
-        let mut last = shown.last().map_or(Uuid::nil(), |entry| entry.id);
+        found.reverse();
+        Ok(found)
+    }
+
+    /// What came in since a moment, and what was there shortly before it: other processes move theirs somewhat later.
+    async fn since(&self, moment: Timestamp) -> Result<Vec<Entry>> {
+        self.log.settle().await;
+        let since = moment.checked_sub(OVERLAP).unwrap_or(moment);
+        let filter =
+            Filter { since: Some(self.filter.since.map_or(since, |asked| asked.max(since))), ..self.filter.clone() };
+        let mut found: Vec<Entry> = Vec::new();
         loop {
-            for entry in shown {
-                last = entry.id;
-                output.print(&entry, || cells(&entry).join("  "));
+            let page = Page::After(found.last().map_or(Uuid::nil(), |last| last.id));
+            let (entries, more) = self.log.page(self.system, &filter, page, AT_ONCE).await?;
+            found.extend(entries);
+            if !more {
+                return Ok(found);
             }
-            tokio::time::sleep(LOOK).await;
-            log.settle().await;
-            (shown, _) = log.page(&open.system, &filter, Page::After(last), AT_ONCE).await?;
         }
     }
 }

@@ -6,8 +6,11 @@ use clap::Args;
 use serde::Serialize;
 use store::{AppliedScript, TenantRecord};
 
-use super::{Output, Which};
-use crate::{Installation, failure::Result};
+use super::{Done, Output, Which};
+use crate::{
+    Installation,
+    failure::{Failure, Result},
+};
 
 /// Apply the SQL files of a tenant's `migrations` folder, in order, each once.
 ///
@@ -46,8 +49,13 @@ impl Migrate {
 
 async fn migrate(installation: &Installation, record: &TenantRecord) -> Result<Migrated> {
     let open = installation.tenants.open(&record.tenant).await?;
-    let scripts = store::apply_scripts(&open.data, &record.tenant.folder.join("migrations")).await?;
-    Ok(Migrated { tenant: record.tenant.name.clone(), scripts })
+    let applied = store::apply_scripts(&open.data, &record.tenant.folder.join("migrations")).await;
+    let applied = applied.map_err(Failure::from);
+    let news = applied.as_ref().map_or(1, |scripts| scripts.iter().filter(|script| script.new).count());
+    if news > 0 {
+        Done { action: "migrate", tenant: Some(&record.tenant.name), ..Done::default() }.audit(&applied);
+    }
+    Ok(Migrated { tenant: record.tenant.name.clone(), scripts: applied? })
 }
 
 fn tell(migrated: &Migrated) -> String {

@@ -169,6 +169,25 @@ impl Command {
     }
 }
 
+/// What a command did, for the audit log. Without a tenant it is about the installation, and the first tenant's log has it.
+#[derive(Default)]
+struct Done<'a> {
+    action: &'static str,
+    tenant: Option<&'a str>,
+    of: Option<&'a str>,
+    table: Option<&'a str>,
+    rows: Option<u64>,
+}
+
+impl Done<'_> {
+    /// Writes it down, with how it went.
+    fn audit<T>(&self, outcome: &Result<T>) {
+        let Self { action, tenant, of, table, rows } = *self;
+        let outcome = outcome.as_ref().err().map_or("ok", |failure| failure.reason().unwrap_or("failed"));
+        tracing::info!(target: "audit", action, outcome, tenant, of, table, rows_affected = rows);
+    }
+}
+
 /// The command as it was typed, without what it was given: `insula user create`.
 fn words() -> String {
     let matches = Cli::command().try_get_matches_from(std::env::args_os()).ok();

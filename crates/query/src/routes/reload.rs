@@ -47,7 +47,13 @@ pub(super) async fn reload(
             .at(field)
             .into());
     }
-    let rules = service.reload(&caller.0).await?;
+    let reloaded = service.reload(&caller.0).await;
+    tracing::info!(
+        target: "audit", action = "reload", outcome = reloaded.as_ref().err().map_or("ok", |error| error.reason.word()),
+        tenant = caller.tenant().name, user = caller.principal().user(), rules = reloaded.as_ref().ok(),
+        client = %info.client, request_id = %info.id,
+    );
+    let rules = reloaded?;
     Ok(Answer::ok(json!({
         "message": "Configuration reloaded successfully",
         "request_id": info.id.as_str(),
