@@ -97,7 +97,7 @@ impl Identity {
         tracing::info!(
             target: "audit", action = "clear-sessions",
             outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()), tenant = tenant.name,
-            user = caller.number, of = number, sessions = outcome.as_ref().ok(), client = %visitor.client,
+            user = caller.user(), of = number, sessions = outcome.as_ref().ok(), client = %visitor.client,
             request_id = %visitor.request,
         );
         outcome

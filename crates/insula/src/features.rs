@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::{Audit, Spool};
 use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
@@ -21,6 +22,8 @@ pub struct Features {
     pub columns: Arc<columns::Columns>,
     /// The settings that tenants keep in their databases.
     pub settings: Arc<settings::Settings>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     tenants: Arc<Tenants>,
     /// The restart that is pending.
     pub(crate) restarts: Arc<Restarts>,
@@ -28,7 +31,8 @@ pub struct Features {
 
 /// The steps of all features' tables.
 fn migrations() -> Vec<Migration> {
-    let features = [identity::MIGRATIONS, query::MIGRATIONS, toolkits::MIGRATIONS, settings::MIGRATIONS];
+    let features =
+        [identity::MIGRATIONS, query::MIGRATIONS, toolkits::MIGRATIONS, settings::MIGRATIONS, audit::MIGRATIONS];
     [&features.concat(), transfer::MIGRATIONS].concat()
 }
 
@@ -48,8 +52,8 @@ pub(crate) fn tables() -> FeatureTables {
 }
 
 impl Features {
-    /// All features over the tenants of an installation.
-    pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap) -> Self {
+    /// All features over the tenants of an installation. `spool` is where its entries of the audit log wait.
+    pub(crate) fn new(tenants: &Arc<Tenants>, config: &Config, bootstrap: Bootstrap, spool: Arc<Spool>) -> Self {
         let grammar = Arc::new(query::rules::Grammar);
         let settings = settings::Settings::new(Arc::clone(tenants), config.beside_tables());
         let table = || Arc::clone(&settings) as _;
@@ -72,7 +76,8 @@ impl Features {
         };
         let query = query::Service::new(Arc::clone(tenants), config.query.clone(), doors);
         let toolkits = toolkits::Service::new(registry, Arc::clone(&query) as _);
-        Self { identity, query, toolkits, columns, settings, restarts, tenants: Arc::clone(tenants) }
+        let audit = Audit::new(Arc::clone(tenants), spool, config.audit.clone());
+        Self { identity, query, toolkits, columns, settings, audit, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.
@@ -85,6 +90,7 @@ impl Features {
                 (query::NAME, query::routes(Arc::clone(&self.query))),
                 (toolkits::NAME, toolkits::routes(Arc::clone(&self.toolkits))),
                 (settings::NAME, settings::routes(Arc::clone(&self.settings), identity())),
+                (audit::NAME, audit::routes(Arc::clone(&self.audit), Arc::clone(&self.tenants))),
             ],
             assets: vec![(identity::NAME, identity::assets_routes(identity()))],
             webhooks: vec![identity::webhooks_routes(identity())],

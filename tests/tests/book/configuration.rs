@@ -20,7 +20,7 @@ const OPTIONAL: [(&str, &str); 4] = [
 pub(crate) fn tables() -> String {
     let mut structs = HashMap::new();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query", "columns", "kernel"] {
+    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query", "columns", "audit", "kernel"] {
         read_folder(&crates.join(part).join("src"), &mut structs);
     }
     let config = Config::default();

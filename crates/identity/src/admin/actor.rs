@@ -100,8 +100,14 @@ impl Actor {
         fields: &[&'static str],
         outcome: &Result<T>,
     ) {
+        let (word, status) = match outcome {
+            Ok(_) if action.ends_with("-create") => ("ok", 201),
+            Ok(_) if action.ends_with("-delete") => ("ok", 204),
+            Ok(_) => ("ok", 200),
+            Err(error) => (error.reason.word(), error.reason.status()),
+        };
         tracing::info!(
-            target: "audit", action, outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+            target: "audit", action, outcome = word, status,
             tenant = tenant.name, user = self.context.user, of, fields = fields.join(","),
             client = self.client.map(tracing::field::display), request_id = self.context.request.map(tracing::field::display),
         );

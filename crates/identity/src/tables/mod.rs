@@ -12,6 +12,7 @@ pub(crate) mod linked_accounts;
 mod migrations;
 pub(crate) mod one_time_tokens;
 pub(crate) mod overrides;
+pub(crate) mod preferences;
 pub(crate) mod profiles;
 pub(crate) mod removal;
 pub(crate) mod second_factors;

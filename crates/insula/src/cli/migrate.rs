@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use store::{AppliedScript, Lacking, TenantRecord};
 
-use super::{Output, Which};
+use super::{Done, Output, Which};
 use crate::{
     Installation,
     failure::{Failure, Result},
@@ -53,7 +53,13 @@ impl Migrate {
 
 async fn migrate(installation: &Installation, record: &TenantRecord) -> Result<Migrated> {
     let open = installation.tenants.open(&record.tenant).await?;
-    let scripts = store::apply_scripts(&open.data, &record.tenant.folder.join("migrations")).await?;
+    let applied = store::apply_scripts(&open.data, &record.tenant.folder.join("migrations")).await;
+    let applied = applied.map_err(Failure::from);
+    let news = applied.as_ref().map_or(1, |scripts| scripts.iter().filter(|script| script.new).count());
+    if news > 0 {
+        Done { action: "migrate", tenant: Some(&record.tenant.name), ..Done::default() }.audit(&applied);
+    }
+    let scripts = applied?;
     let completed = installation.features.columns.complete(&open).await?;
     let names = |lacking: &Lacking| lacking.columns.iter().map(|column| column.name()).collect::<Vec<_>>();
     if let Some(failed) = completed.failed.first() {

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use toolkits::{Mistake, Steward, ToolkitShown, file::Method};
 use uuid::Uuid;
 
-use super::{Output, Which, existing, output::or_dash};
+use super::{Output, Which, output::or_dash};
 use crate::{
-    Config, Installation,
+    Installation,
     failure::{Failure, Result, io},
 };
 
@@ -111,24 +111,30 @@ impl From<MethodName> for Method {
 const OPERATOR: Steward<'static> = Steward { caller: None, client: None, context: &WriteContext::system() };
 
 impl Toolkit {
-    pub(super) async fn run(self, config: Config, output: Output) -> Result<()> {
+    pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         match self {
-            // Files by name need no installation.
-            Self::Check(check) if !check.files.is_empty() => tell(&check.of_files()?, output),
             Self::Check(check) => {
-                let installation = existing(config).await?;
                 let record = installation.record(check.which.tenant.as_deref()).await?;
                 tell(&installation.features.toolkits.check(&record.tenant).await?, output)
             }
-            Self::List(list) => list.run(&existing(config).await?, output).await,
-            Self::Call(call) => call.run(&existing(config).await?).await,
-            Self::Associate(command) => command.run(&existing(config).await?, output).await,
-            Self::Dissociate(command) => command.run(&existing(config).await?, output).await,
+            Self::List(list) => list.run(installation, output).await,
+            Self::Call(call) => call.run(installation).await,
+            Self::Associate(command) => command.run(installation, output).await,
+            Self::Dissociate(command) => command.run(installation, output).await,
         }
     }
 }
 
 impl Check {
+    /// Whether it is about files by name, and not about those of a tenant.
+    pub(super) fn names_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    pub(super) fn run_on_files(&self, output: Output) -> Result<()> {
+        tell(&self.of_files()?, output)
+    }
+
     fn of_files(&self) -> Result<Vec<Mistake>> {
         let mut mistakes = Vec::new();
         for path in &self.files {

@@ -11,6 +11,7 @@ mod table;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use audit::AuditConfig;
 use columns::SystemColumnsConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
@@ -56,6 +57,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// The data API.
     pub query: QueryConfig,
+    /// Who did what: the audit log.
+    pub audit: AuditConfig,
     /// What is logged.
     pub log: LogConfig,
     /// The keys that were written somewhere, so that they are no defaults.
@@ -78,6 +81,7 @@ impl Default for Config {
             core_system_column_overrides: ColumnChoices::new(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
             written: BTreeSet::new(),
         }
