@@ -12,9 +12,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1).peekable();
-    if args.next_if(|arg| arg == upstream::launcher::SUBCOMMAND).is_some() {
-        return upstream::launcher::run(args);
+    // Before there are threads: the process that runs the program of an endpoint within its limits.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == upstream::launcher::SUBCOMMAND) {
+        return upstream::launcher::run(arguments);
     }
     let (cli, process) = (Cli::parse(), Process::this());
     let runtime =

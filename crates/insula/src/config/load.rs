@@ -139,7 +139,7 @@ impl Merged {
 
     fn finish(self, file: Option<PathBuf>, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
         let unplaced = || Origin::File(file.clone().unwrap_or_else(|| "insula.toml".into()), 1);
-        let config = match Config::deserialize(Value::Table(self.table)) {
+        let mut config = match Config::deserialize(Value::Table(self.table)) {
             Ok(config) => config,
             Err(error) => {
                 mistakes.push(mistake::explain(&unplaced(), &[], error.message(), false));
@@ -155,6 +155,7 @@ impl Merged {
             let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
             mistakes.push(Mistake { origin, key, problem, suggestion: None });
         }
+        config.written = self.origins.keys().cloned().collect();
         Some(Loaded { config, origins: self.origins, file })
     }
 }
