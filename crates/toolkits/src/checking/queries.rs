@@ -6,7 +6,7 @@ use kernel::identifier::is_identifier;
 
 use super::{Draft, is_reserved};
 use crate::{
-    file::QueryAction,
+    file::{PseudoQuery, QueryAction},
     placeholder::{RESERVED, Source},
     query::PreparedQuery,
     reading::nearest,
@@ -74,6 +74,9 @@ impl Draft<'_> {
             if toolkit {
                 let table = self.file.pseudo_querys[name].table.clone();
                 self.own_table(&format!("pseudo_querys.{name}.table"), &table);
+                for (number, table) in joined(&self.file.pseudo_querys[name]).into_iter().enumerate() {
+                    self.own_table(&format!("pseudo_querys.{name}.joins[{number}].table"), &table);
+                }
             }
             steps.push(query);
         }
@@ -94,6 +97,12 @@ impl Draft<'_> {
             self.complaints.add(at, format!("{}: {problem}", query.name));
         }
     }
+}
+
+/// The tables that a query joins; the form of its joins is checked elsewhere.
+fn joined(query: &PseudoQuery) -> Vec<String> {
+    let joins = query.joins.iter().flatten();
+    joins.map(|join| join["table"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 impl PreparedQuery {
