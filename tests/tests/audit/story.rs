@@ -36,7 +36,7 @@ async fn a_day_is_told(backend: Backend) {
     for entry in &mut told {
         redact(entry, &program.tenant);
     }
-    insta::assert_json_snapshot!("a_day", told);
+    insta::assert_snapshot!("a_day", serde_json::to_string_pretty(&told).unwrap());
     drop(serving);
     program.end();
 }
