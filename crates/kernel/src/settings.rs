@@ -132,7 +132,6 @@ impl Overrides {
 /// Whose preferences the users of a group may read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::enum_variant_names, reason = "the words that are stored")]
 pub enum SettingsAccess {
     /// They may read their own.
     ReadOwnOnly,
