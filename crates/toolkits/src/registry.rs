@@ -188,15 +188,16 @@ impl Toolkits for Registry {
 }
 
 impl ToolkitColumns for Registry {
+    /// Reads the files anew: it is asked seldom, and while a reload is being prepared.
     fn choices<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<ColumnChoices>> {
         Box::pin(async {
-            let known = self.known.get(&tenant.id).map(|known| Arc::clone(&known.terms.load().files));
-            let files = match known {
-                Some(files) => files,
-                None => Arc::new(self.read(tenant, None).await.map_err(Error::internal)?),
-            };
-            let said = files.toolkits.values().flat_map(|toolkit| &toolkit.file.system_column_overrides);
-            Ok(said.map(|(table, choice)| (table.clone(), *choice)).collect())
+            let files = self.read(tenant, None).await.map_err(Error::internal)?;
+            // What is added stays, so that it must wait for those who may want it left out.
+            if let Some(broken) = files.broken.first() {
+                return Err(Error::internal(format!("{FOLDER}/{broken}.toml has mistakes")));
+            }
+            let choices = files.toolkits.values().flat_map(|toolkit| toolkit.file.system_column_overrides.clone());
+            Ok(choices.collect())
         })
     }
 }

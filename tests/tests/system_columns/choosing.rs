@@ -5,7 +5,12 @@ use serde_json::json;
 
 use crate::stage::{ALL, columns, reload, world};
 
-on_all_databases!(nothing_is_added_unless_it_is_asked_for, tables_and_columns_can_be_left_out, core_tables_get_theirs);
+on_all_databases!(
+    nothing_is_added_unless_it_is_asked_for,
+    tables_and_columns_can_be_left_out,
+    toolkits_leave_columns_out,
+    core_tables_get_theirs,
+);
 
 async fn nothing_is_added_unless_it_is_asked_for(backend: Backend) {
     let world = World::new(backend).await;
@@ -54,6 +59,26 @@ async fn tables_and_columns_can_be_left_out(backend: Backend) {
     assert_eq!(columns(&world, &world.tenant, "e").await, without_one);
     let row = json!({"action": "insert", "table": "e", "data": {"note": "a"}});
     assert_eq!(admin.query(row).await.status, 200);
+    world.end().await;
+}
+
+async fn toolkits_leave_columns_out(backend: Backend) {
+    let world = world(backend).await;
+    world.tables("CREATE TABLE a (id SERIAL, note TEXT); CREATE TABLE b (id SERIAL, note TEXT)").await;
+    let folder = world.tenant.folder.join("toolkits");
+    std::fs::create_dir_all(&folder).unwrap();
+    let toolkit = "name = \"kiosk\"\ntype = \"application\"\ntables = [\"a\", \"b\"]\n\
+        [system_column_overrides.a]\nall = false\n[system_column_overrides.b]\ncreated_by = false\n";
+    std::fs::write(folder.join("kiosk.toml"), format!("{toolkit}[system_column_overrides.nothing]\nall = false"))
+        .unwrap();
+    let admin = world.user("ada", "administrators").await;
+    assert_eq!(admin.post("/reload", &json!({})).await.refusal(), (500, "reload_failed"));
+    assert!(columns(&world, &world.tenant, "b").await.is_empty(), "nothing is added while a toolkit is broken");
+    std::fs::write(folder.join("kiosk.toml"), toolkit).unwrap();
+    reload(&admin).await;
+    assert!(columns(&world, &world.tenant, "a").await.is_empty());
+    let without_one = ["created_at", "last_modified_at", "last_modified_by", "pinned_to"];
+    assert_eq!(columns(&world, &world.tenant, "b").await, without_one);
     world.end().await;
 }
 
