@@ -15,7 +15,7 @@ use crate::policy::Policy;
 /// While requests are answered: nobody waits for a lock for long, and what takes time by the row is left alone.
 const IN_PASSING: Pace = Pace { lock: Duration::from_secs(2), largest: Some(1_000_000) };
 /// By the operator's command.
-pub(crate) const THOROUGH: Pace = Pace { lock: Duration::from_secs(120), largest: None };
+pub(crate) const THOROUGH: Pace = Pace { lock: Duration::from_mins(2), largest: None };
 
 /// What the tables of a tenant lack.
 #[derive(Debug, Default)]

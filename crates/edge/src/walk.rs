@@ -332,10 +332,10 @@ impl<S: Service<Request>> Service<Request> for RememberingRoute<S> {
 
     fn call(&mut self, request: Request) -> S::Future {
         let extensions = request.extensions();
-        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>()) {
-            if context.route.set(path.clone()).is_ok() {
-                record_route(context, Some(path.as_str()));
-            }
+        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>())
+            && context.route.set(path.clone()).is_ok()
+        {
+            record_route(context, Some(path.as_str()));
         }
         self.0.call(request)
     }

@@ -58,6 +58,7 @@ pub(crate) async fn unknown(database: &Database) -> Result<Vec<String>> {
 
 /// Keeps a value; the description stays where none is given. Errors: 409 `conflict` where another process makes the row
 /// at the same moment.
+#[expect(clippy::option_option, reason = "what is not given stays, and null takes it away")]
 pub(crate) async fn save(
     database: &Database,
     context: &WriteContext,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -137,7 +138,7 @@ impl Database {
             Dialect::Mariadb => {
                 let sql = "SELECT table_name, CAST(COALESCE(table_rows, 0) AS SIGNED) FROM information_schema.tables \
                     WHERE table_schema = ?";
-                let database = self.qualifier().map(|name| name.to_string());
+                let database = self.qualifier().map(std::string::ToString::to_string);
                 let statement = Statement { sql: sql.to_owned(), values: vec![database.into()] };
                 for row in self.fixed(statement).await? {
                     if let Some(nature) = natures.get_mut(row.text(0)?) {
@@ -168,16 +169,20 @@ fn refers_to_users(quote: char) -> String {
 fn postgres(lacking: &Lacking, refers: bool, pace: Pace) -> String {
     let table = quoted(&lacking.table, '"');
     let reference = if refers { refers_to_users('"') } else { String::new() };
-    let add = |column: &SystemColumn| match column.is_moment() {
-        true => format!("ADD COLUMN IF NOT EXISTS {} timestamptz(6)", column.name()),
-        false => format!("ADD COLUMN IF NOT EXISTS {} bigint{reference}", column.name()),
+    let add = |column: &SystemColumn| {
+        if column.is_moment() {
+            format!("ADD COLUMN IF NOT EXISTS {} timestamptz(6)", column.name())
+        } else {
+            format!("ADD COLUMN IF NOT EXISTS {} bigint{reference}", column.name())
+        }
     };
     let adds: Vec<_> = lacking.columns.iter().map(add).collect();
     let mut sql =
         format!("SET LOCAL lock_timeout = {}; ALTER TABLE {table} {};", pace.lock.as_millis(), adds.join(", "));
     // In a statement of its own, or rows that are there would have been made now.
     if lacking.columns.contains(&SystemColumn::CreatedAt) {
-        sql.push_str(&format!(" ALTER TABLE {table} ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP;"));
+        // Writing to text does not fail.
+        let _ = write!(sql, " ALTER TABLE {table} ALTER COLUMN created_at SET DEFAULT CURRENT_TIMESTAMP;");
     }
     sql
 }
@@ -189,9 +194,12 @@ fn mariadb(lacking: &Lacking, refers: bool, pace: Pace) -> Vec<String> {
         "SET STATEMENT lock_wait_timeout = {}, foreign_key_checks = 0 FOR ALTER TABLE {table}",
         pace.lock.as_secs().max(1)
     );
-    let add = |column: &SystemColumn| match column.is_moment() {
-        true => format!("ADD COLUMN IF NOT EXISTS {} timestamp(6) NULL DEFAULT NULL", column.name()),
-        false => format!("ADD COLUMN IF NOT EXISTS {} bigint NULL", column.name()),
+    let add = |column: &SystemColumn| {
+        if column.is_moment() {
+            format!("ADD COLUMN IF NOT EXISTS {} timestamp(6) NULL DEFAULT NULL", column.name())
+        } else {
+            format!("ADD COLUMN IF NOT EXISTS {} bigint NULL", column.name())
+        }
     };
     let adds: Vec<_> = lacking.columns.iter().map(add).collect();
     let mut sql = vec![format!("{begin} {}", adds.join(", "))];
@@ -229,9 +237,12 @@ fn sqlite(lacking: &Lacking, nature: &Nature, refers: bool, table: Option<&std::
     let name = quoted(&lacking.table, '"');
     let (moment, number) = if nature.strict { ("TEXT", "INTEGER") } else { ("TIMESTAMP", "BIGINT") };
     let reference = if refers { refers_to_users('"') } else { String::new() };
-    let add = |column: &SystemColumn| match column.is_moment() {
-        true => format!("ALTER TABLE {name} ADD COLUMN {} {moment};", column.name()),
-        false => format!("ALTER TABLE {name} ADD COLUMN {} {number}{reference};", column.name()),
+    let add = |column: &SystemColumn| {
+        if column.is_moment() {
+            format!("ALTER TABLE {name} ADD COLUMN {} {moment};", column.name())
+        } else {
+            format!("ALTER TABLE {name} ADD COLUMN {} {number}{reference};", column.name())
+        }
     };
     let mut sql: String = lacking.columns.iter().map(add).collect();
     if let (true, Some(table)) = (lacking.columns.contains(&SystemColumn::CreatedAt), table) {
@@ -245,12 +256,11 @@ fn created_at_trigger(name: &str, table: &Table, nature: &Nature) -> String {
     let trigger = quoted(&format!("insula_created_at_{}", table.name), '"');
     let taken = |alias: &str| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias));
     let row = ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !nature.without_row_id && !taken(alias));
-    let same = match row {
-        Some(row) => format!("{row} = NEW.{row}"),
-        None => {
-            let key = table.key.iter().map(|position| quoted(&table.columns[*position].name, '"'));
-            key.map(|column| format!("{column} = NEW.{column}")).collect::<Vec<_>>().join(" AND ")
-        }
+    let same = if let Some(row) = row {
+        format!("{row} = NEW.{row}")
+    } else {
+        let key = table.key.iter().map(|position| quoted(&table.columns[*position].name, '"'));
+        key.map(|column| format!("{column} = NEW.{column}")).collect::<Vec<_>>().join(" AND ")
     };
     if same.is_empty() {
         return String::new();

@@ -198,7 +198,10 @@ impl PreparedQuery {
     }
 }
 
-fn pairs(key: &str, pairs: Option<&Map<String, Value>>) -> Result<Option<Vec<(String, Template)>>, (String, String)> {
+/// Columns with what they are given or compared with.
+type Pairs = Vec<(String, Template)>;
+
+fn pairs(key: &str, pairs: Option<&Map<String, Value>>) -> Result<Option<Pairs>, (String, String)> {
     let Some(pairs) = pairs else { return Ok(None) };
     let parse = |(column, value): (&String, &Value)| match Template::parse(value) {
         Ok(template) => Ok((column.clone(), template)),

@@ -67,7 +67,7 @@ impl Registry {
     pub(crate) async fn terms(&self, tenant: &Tenant) -> Result<Arc<Terms>> {
         let known = match self.known.get(&tenant.id) {
             Some(known) => known,
-            None => self.known.get_or_insert_async(&tenant.id, self.load(tenant)).await?,
+            None => self.known.get_or_insert_async(&tenant.id, Box::pin(self.load(tenant))).await?,
         };
         self.freshen(tenant, &known).await;
         Ok(known.terms.load_full())
@@ -134,7 +134,7 @@ impl Registry {
             }
             *read = Instant::now();
         }
-        if let Err(error) = self.read_places(tenant, known).await {
+        if let Err(error) = Box::pin(self.read_places(tenant, known)).await {
             tracing::warn!(tenant = tenant.name, %error, "places in toolkits could not be read anew");
         }
     }

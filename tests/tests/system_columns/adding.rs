@@ -102,7 +102,7 @@ async fn opening_a_tenant_adds_what_is_lacking(backend: Backend) {
     let host = format!("api.{}", tenant.domain.as_deref().unwrap());
     let uma = Client::of(server.url()).at_host(host).with_token(uma.token.unwrap());
     // The first request waits for them, but not for ever.
-    until("the columns are there", Duration::from_secs(60), async || uma.query(insert.clone()).await.status == 200)
+    until("the columns are there", Duration::from_mins(1), async || uma.query(insert.clone()).await.status == 200)
         .await;
     assert_eq!(uma.query(json!({"action": "count", "table": "items"})).await.data(), 1);
     let tenants = std::sync::Arc::clone(&server.installation().tenants);

@@ -6,6 +6,8 @@ use serde_json::{Value as Json, json};
 
 use crate::stage::{OPEN, kit};
 
+const MB: usize = 1 << 20;
+
 on_all_databases!(what_a_filter_refuses_is_named, a_payload_adds_no_meaning, bodies_have_the_limit_of_their_endpoint);
 
 const FIND: &str = r#"
@@ -155,7 +157,6 @@ async fn bodies_have_the_limit_of_their_endpoint(backend: Backend) {
         let path = format!("/tk/app/{path}");
         uma.try_send(Method::POST, &path, &json, Some(Body::wrap_stream(stream))).await.unwrap().status
     };
-    const MB: usize = 1 << 20;
     for (path, size, status) in [
         ("kit/own", MB - 1_000, 200),
         ("kit/own", MB + 1, 413),

@@ -208,35 +208,32 @@ impl Call {
         let payload = serde_json::from_str::<Map<String, Value>>(&self.payload)
             .map_err(|error| Failure::Usage(format!("the payload is no JSON object: {error}")))?;
         let identity = &installation.features.identity;
-        let principal = match &self.user {
-            Some(name) => {
-                let found = identity.find_user(&open, name).await?;
-                let user = found.ok_or_else(|| Failure::Missing(format!("there is no user {name:?}")))?;
-                Principal {
-                    id: user.id,
-                    number: user.number,
-                    username: user.username,
-                    email: user.email,
-                    name: user.name,
-                    group: Arc::new(user.group),
-                    toolkit_overrides: user.toolkit_overrides,
-                    credential: Credential::Session(Uuid::nil()),
-                }
+        let principal = if let Some(name) = &self.user {
+            let found = identity.find_user(&open, name).await?;
+            let user = found.ok_or_else(|| Failure::Missing(format!("there is no user {name:?}")))?;
+            Principal {
+                id: user.id,
+                number: user.number,
+                username: user.username,
+                email: user.email,
+                name: user.name,
+                group: Arc::new(user.group),
+                toolkit_overrides: user.toolkit_overrides,
+                credential: Credential::Session(Uuid::nil()),
             }
-            None => {
-                let group = identity.groups(&open).await?.pop();
-                let group = group.ok_or_else(|| Failure::Missing("the tenant has no group".to_owned()))?;
-                let name = "operator".to_owned();
-                Principal {
-                    id: Uuid::nil(),
-                    number: 0,
-                    username: name.clone(),
-                    email: None,
-                    name,
-                    group: Arc::new(group),
-                    toolkit_overrides: Arc::default(),
-                    credential: Credential::Session(Uuid::nil()),
-                }
+        } else {
+            let group = identity.groups(&open).await?.pop();
+            let group = group.ok_or_else(|| Failure::Missing("the tenant has no group".to_owned()))?;
+            let name = "operator".to_owned();
+            Principal {
+                id: Uuid::nil(),
+                number: 0,
+                username: name.clone(),
+                email: None,
+                name,
+                group: Arc::new(group),
+                toolkit_overrides: Arc::default(),
+                credential: Credential::Session(Uuid::nil()),
             }
         };
         let caller = Authenticated { tenant: Arc::clone(&record.tenant), principal: Arc::new(principal) };

@@ -288,7 +288,8 @@ impl Tenants {
         if let Some(open) = self.open.get(&tenant.id).await {
             return Ok(open);
         }
-        let opening = async {
+        // Boxed: it is large and rare, and would make every request's own work as large.
+        let opening = Box::pin(async {
             let record = self.control.find(&Lookup::Id(tenant.id), &self.data).await?;
             let record = record.ok_or_else(|| Error::plain(Reason::NotFound))?;
             let key = record.data_key(&self.keys).await?;
@@ -298,7 +299,7 @@ impl Tenants {
                 work.opened(&open).await;
             }
             Ok(open)
-        };
+        });
         self.open.try_get_with(tenant.id, opening).await.map_err(|error: Arc<Error>| {
             let copy = Error::new(error.reason, error.message.clone());
             Error { field: error.field.clone(), retry_after: error.retry_after, ..copy }.because(error.to_string())

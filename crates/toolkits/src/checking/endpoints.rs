@@ -115,15 +115,16 @@ impl Draft<'_> {
                 let steps = self.steps(&at, &endpoint.pseudo_querys, endpoint.rights == RunsAs::Toolkit)?;
                 let answer = match &endpoint.answer {
                     None => None,
-                    Some(name) => match steps.iter().position(|step| step.name == *name) {
-                        Some(index) => Some(index),
-                        None => {
+                    Some(name) => {
+                        if let Some(index) = steps.iter().position(|step| step.name == *name) {
+                            Some(index)
+                        } else {
                             let known: Vec<_> = steps.iter().map(|step| &*step.name).collect();
                             let problem = format!("{name} is not among its pseudo_querys; {}", nearest(name, &known));
                             self.complaints.add(&format!("{key}.answer"), problem);
                             return None;
                         }
-                    },
+                    }
                 };
                 Some(Work::Internal { steps, answer })
             }

@@ -36,9 +36,12 @@ const PUT_OFF: Duration = Duration::from_mins(1);
 #[derive(Clone, Default)]
 pub(crate) struct Changed(Arc<Notes>);
 
+type Note = (Vec<Wanted>, Vec<String>);
+
 #[derive(Default)]
 struct Notes {
-    tenants: Mutex<HashMap<TenantId, (Vec<Wanted>, Vec<String>)>>,
+    /// The schedules, and the files that could not be read and so keep theirs.
+    tenants: Mutex<HashMap<TenantId, Note>>,
     wake: Notify,
 }
 
