@@ -29,6 +29,8 @@ use crate::{
 const BUILD: &str = env!("INSULA_BUILD");
 /// Pause between two tries to reach the control database.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Time for the first tenant's database at the start: a dead one must not keep the others from being served.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What to serve.
 #[derive(Debug, Clone, Default)]
@@ -269,10 +271,14 @@ fn url(mut address: SocketAddr) -> String {
 /// The limits on the rate: what the files say, and over them the table of the first tenant.
 async fn rate_limit(installation: &Installation) -> RateLimitConfig {
     let files = installation.config.server.rate_limit.clone();
-    let table = match installation.features.settings.of_the_server().await {
-        Ok(table) => table,
-        Err(error) => {
+    let table = match timeout(LIMITS_TIMEOUT, installation.features.settings.of_the_server()).await {
+        Ok(Ok(table)) => table,
+        Ok(Err(error)) => {
             tracing::error!(%error, "the first tenant's limits on the rate cannot be read; those of the files are kept");
+            return files;
+        }
+        Err(_elapsed) => {
+            tracing::error!("the first tenant's database does not answer; the files' limits on the rate are kept");
             return files;
         }
     };
