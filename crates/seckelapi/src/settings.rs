@@ -1,0 +1,89 @@
+//! The settings that both know: one row each. Whoever adds a setting adds a row, and it is converted both ways and works
+//! under both names in `insula.toml`.
+
+/// A setting under its two names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// SeckelAPI's name.
+    pub theirs: &'static str,
+    /// Insula's key with its section.
+    pub ours: &'static str,
+    /// What is written there.
+    pub unit: Unit,
+    /// The file of SeckelAPI's that an export puts it in where no import said another.
+    pub file: &'static str,
+}
+
+/// What the value of a setting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// `true` or `false` on both sides.
+    Bool,
+    /// A whole number on both sides, from and to, both included.
+    Number(i64, i64),
+    /// Whole seconds there, a duration such as `"30s"` here; the least and the most seconds.
+    Seconds(i64, i64),
+    /// A list of addresses and CIDR blocks on both sides.
+    Networks,
+}
+
+const COUNT: Unit = Unit::Number(1, u32::MAX as i64);
+const LIMIT: Unit = Unit::Number(0, i64::MAX);
+const POWER: Unit = Unit::Number(0, u8::MAX as i64);
+
+const fn security(theirs: &'static str, ours: &'static str, unit: Unit) -> Setting {
+    Setting { theirs, ours, unit, file: "security.toml" }
+}
+
+const fn basics(theirs: &'static str, ours: &'static str, unit: Unit) -> Setting {
+    Setting { theirs, ours, unit, file: "basics.toml" }
+}
+
+/// All of them.
+pub const SETTINGS: &[Setting] = &[
+    security("session_timeout_minutes", "identity.session_timeout_minutes", COUNT),
+    security("refresh_session_on_activity", "identity.refresh_session_on_activity", Unit::Bool),
+    security("max_concurrent_sessions", "identity.max_concurrent_sessions", COUNT),
+    security("session_update_interval_seconds", "identity.session_flush_interval", Unit::Seconds(1, 31_536_000)),
+    security("min_clear_sessions_power", "identity.min_clear_sessions_power", POWER),
+    security("whitelisted_pin_ips", "identity.whitelisted_pin_ips", Unit::Networks),
+    security("whitelisted_string_ips", "identity.whitelisted_string_ips", Unit::Networks),
+    security("enable_rate_limiting", "server.rate_limit.enabled", Unit::Bool),
+    security("auth_rate_limit_per_second", "server.rate_limit.auth_per_second", COUNT),
+    security("auth_rate_limit_per_minute", "server.rate_limit.auth_per_minute", COUNT),
+    security("api_rate_limit_per_second", "server.rate_limit.api_per_second", COUNT),
+    security("api_rate_limit_per_minute", "server.rate_limit.api_per_minute", COUNT),
+    basics("default_max_limit", "query.default_max_limit", LIMIT),
+    basics("default_max_where_conditions", "query.default_max_where_conditions", LIMIT),
+];
+
+/// Settings of SeckelAPI's that Insula cannot be told, each with what there is in its place.
+pub(crate) const WITHOUT: &[(&str, &str)] = &[
+    ("config_preference", "Insula has no settings in the database"),
+    ("core_system_column_overrides", "Insula gives no system columns to its own tables"),
+    ("default_user_settings_access", "each group has its own: insula group set NAME --settings-access WORD"),
+    ("min_manual_restart_power", "Insula is restarted by whoever runs it"),
+    ("min_reload_power", "the right is an ability: insula group set NAME --ability reload"),
+    ("system_column_overrides", "Insula adds no system columns to tables"),
+];
+
+/// Settings of SeckelAPI's that are always the same in Insula.
+pub(crate) const ALWAYS: &[(&str, bool, &str)] =
+    &[("persistent_sessions", true, "sessions always survive a restart of Insula")];
+
+/// The setting of a name of SeckelAPI's.
+pub fn by_name(theirs: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.theirs == theirs)
+}
+
+/// The setting that a key of `insula.toml` names in SeckelAPI's way: at the top, in a section of the setting's own key,
+/// or in a section that is called as SeckelAPI's are.
+pub fn alias<S: AsRef<str>>(path: &[S]) -> Option<&'static Setting> {
+    let (name, section) = path.split_last()?;
+    let setting = by_name(name.as_ref())?;
+    let section: Vec<&str> = section.iter().map(AsRef::as_ref).collect();
+    let own: Vec<&str> = setting.ours.split('.').collect();
+    let is_own = own.len() == path.len() && own.last() == Some(&setting.theirs) && own.starts_with(&section);
+    let is_theirs = matches!(section.as_slice(), ["security" | "basics"]);
+    (!is_own && (is_theirs || own.starts_with(&section))).then_some(setting)
+}
