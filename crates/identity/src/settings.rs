@@ -1,6 +1,6 @@
 //! What a tenant says otherwise than the installation: the file `identity.toml` in its folder.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use kernel::{Error, Reason, Result, Tenant, TenantId, reload::Commit};
 use quick_cache::sync::Cache;
@@ -11,8 +11,8 @@ use crate::IdentityConfig;
 const FILE: &str = "identity.toml";
 const REMEMBERED: usize = 50_000;
 const MOST_BYTES: u64 = 256 << 10;
-/// What all tenants share, so that none may set it.
-const OF_THE_INSTALLATION: [&str; 8] = [
+/// Keys of the settings that all tenants share, so that none may set them.
+pub const OF_THE_INSTALLATION: [&str; 8] = [
     "session_flush_interval",
     "password_hash",
     "password_memory",
@@ -62,15 +62,15 @@ impl Settings {
                 tokio::fs::read_to_string(&file).await.map_err(|error| format!("{FILE} cannot be read: {error}"))?
             }
         };
-        let (installation, folder) = (Arc::clone(&self.installation), tenant.folder.clone());
+        let installation = Arc::clone(&self.installation);
         // The check may read files that the settings name.
-        let checked = tokio::task::spawn_blocking(move || overlaid(&installation, &text, &folder)).await;
+        let checked = tokio::task::spawn_blocking(move || overlaid(&installation, &text)).await;
         checked.map_err(|error| format!("{FILE}: {error}"))?.map(Arc::new)
     }
 }
 
 /// The installation's settings with those of a tenant's file over them. The error names file, line and key.
-pub(crate) fn overlaid(installation: &IdentityConfig, text: &str, folder: &Path) -> Result<IdentityConfig, String> {
+pub(crate) fn overlaid(installation: &IdentityConfig, text: &str) -> Result<IdentityConfig, String> {
     let mistake = |error: &toml::de::Error| format!("{FILE}: {}", error.to_string().trim_end());
     // For the place of a mistake: in the merged table it is lost.
     toml::from_str::<IdentityConfig>(text).map_err(|error| mistake(&error))?;
@@ -78,12 +78,17 @@ pub(crate) fn overlaid(installation: &IdentityConfig, text: &str, folder: &Path)
     if let Some(key) = OF_THE_INSTALLATION.iter().find(|key| theirs.contains_key(**key)) {
         return Err(format!("{FILE}: {key} is for the whole installation; set it in insula.toml"));
     }
-    let mut merged =
-        kernel::secret::exposed(|| Table::try_from(installation)).map_err(|error| format!("{FILE}: {error}"))?;
-    merge(&mut merged, theirs);
-    let settings: IdentityConfig = merged.try_into().map_err(|error| mistake(&error))?;
-    settings.check(Some(folder)).map_err(|(key, mistake)| format!("{FILE}: {key}: {mistake}"))?;
+    let settings = laid_over(installation, theirs).map_err(|error| format!("{FILE}: {error}"))?;
+    settings.check().map_err(|(key, mistake)| format!("{FILE}: {key}: {mistake}"))?;
     Ok(settings)
+}
+
+/// The installation's settings with others over them. Errors: what the types say against them.
+pub fn laid_over(installation: &IdentityConfig, theirs: Table) -> Result<IdentityConfig, String> {
+    let merged = kernel::secret::exposed(|| Table::try_from(installation));
+    let mut merged = merged.map_err(|error| error.to_string())?;
+    merge(&mut merged, theirs);
+    merged.try_into().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())
 }
 
 fn merge(base: &mut Table, over: Table) {
@@ -97,14 +102,12 @@ fn merge(base: &mut Table, over: Table) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::overlaid;
     use crate::{IdentityConfig, Registration};
 
     fn overlay(text: &str) -> Result<IdentityConfig, String> {
         let installation = IdentityConfig { min_clear_sessions_power: 80, ..IdentityConfig::default() };
-        overlaid(&installation, text, Path::new("/nowhere"))
+        overlaid(&installation, text)
     }
 
     #[test]

@@ -94,7 +94,7 @@ enum Command {
     Import(import::Import),
     /// Write the rows of a table or view as CSV or JSON lines
     Export(export::Export),
-    /// Check and show the configuration
+    /// Check, show and convert the configuration
     #[command(subcommand)]
     Config(config::Config),
     /// Print the OpenAPI document
@@ -117,8 +117,9 @@ impl Cli {
             _ => None,
         };
         let loaded = global.load(listen);
+        let asked = global.config;
         if let Command::Config(command) = command {
-            return command.run(output, loaded);
+            return command.run(output, loaded, asked).await;
         }
         let Loaded { mut config, origins, .. } = loaded?;
         if !matches!(command, Command::Serve(_)) && !origins.contains_key("log.level") {
