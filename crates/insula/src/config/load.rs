@@ -79,7 +79,7 @@ fn merge(
     }
     match merged.finish(file, &mut mistakes) {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
-        _ => Err(Mistakes(mistakes)),
+        _ => Err(Mistakes::sorted(mistakes)),
     }
 }
 

@@ -58,6 +58,17 @@ impl Mistake {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
+impl Mistakes {
+    /// Those of a file in the order of its lines, before those of the environment and of flags.
+    pub(super) fn sorted(mut mistakes: Vec<Mistake>) -> Self {
+        mistakes.sort_by_key(|mistake| match mistake.origin {
+            Origin::File { line, column, .. } => (line, column),
+            Origin::Variable(_) | Origin::Flag(_) => (usize::MAX, 0),
+        });
+        Self(mistakes)
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration has mistakes")?;
@@ -116,14 +127,54 @@ fn explain(leaf: &Leaf, message: &str, is_secret: bool, repair: impl FnOnce(&Lea
         // A secret of the wrong type would be repeated in the message.
         return mistake(path, "expected text".to_owned(), Some("write it in quotes".to_owned()));
     }
-    let problem = message.trim().replace('\n', ", ");
+    let problem = plain(message);
     if message.starts_with("unknown variant ") {
         let unknown = words.next().unwrap_or_default();
         let known: Vec<&str> = words.collect();
         return mistake(path, problem, nearest(unknown, &known).map(|near| format!("did you mean \"{near}\"?")));
     }
-    let suggestion = repair(leaf);
+    let suggestion = if problem.starts_with("expected a section") {
+        Some(format!("write it as [{}] with its keys below", path.join(".")))
+    } else {
+        repair(leaf).or_else(|| example(message).map(str::to_owned))
+    };
     mistake(path, problem, suggestion)
+}
+
+/// What to write where the types say no more than that it is wrong.
+fn example(message: &str) -> Option<&'static str> {
+    let examples = [
+        ("invalid socket address syntax", "write an address with its port, such as \"127.0.0.1:5777\""),
+        ("invalid IP address syntax", "write a network, such as \"10.0.0.0/8\""),
+    ];
+    examples.into_iter().find(|(said, _)| *said == message.trim()).map(|(_, example)| example)
+}
+
+/// What the types say, in the words of a configuration file.
+fn plain(message: &str) -> String {
+    let message = message.trim().replace('\n', ", ");
+    let parts = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some((found, wanted)) = parts.and_then(|parts| parts.rsplit_once(", expected ")) else { return message };
+    let wanted = match wanted {
+        "a sequence" => "a list",
+        "a string" | "string only" | "path string" => "text in quotes",
+        "a boolean" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        nonzero if nonzero.starts_with("a nonzero ") => "a whole number from 1",
+        section if section.starts_with("struct ") || section == "a map" => "a section",
+        other => other,
+    };
+    let found = match found {
+        "sequence" => "a list".to_owned(),
+        "map" => "a section".to_owned(),
+        "unit variant" => return format!("expected {wanted}"),
+        other => {
+            let value =
+                ["string ", "integer ", "boolean ", "floating point "].iter().find_map(|kind| other.strip_prefix(kind));
+            value.map_or_else(|| other.to_owned(), |value| value.trim_matches('`').to_owned())
+        }
+    };
+    format!("expected {wanted} and not {found}")
 }
 
 /// The nearest of the known keys, the same key in another section, or all known keys.

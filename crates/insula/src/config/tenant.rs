@@ -15,7 +15,7 @@ use toml::{
 };
 
 use super::{
-    Config, Mistake, Origin,
+    Config, Mistake, Mistakes, Origin,
     layer::{Leaf, Source},
     mistake,
 };
@@ -33,7 +33,7 @@ pub async fn check_tenant(config: &Config, folder: &Path) -> Vec<Mistake> {
         let file = folder.join(name);
         match read(&file) {
             Ok(None) => {}
-            Ok(Some(text)) => mistakes.extend(check(config, Source { name: &file, text: &text })),
+            Ok(Some(text)) => mistakes.extend(Mistakes::sorted(check(config, Source { name: &file, text: &text })).0),
             Err(problem) => mistakes.push(at(file, 1, problem)),
         }
     }
