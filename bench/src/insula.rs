@@ -15,10 +15,10 @@ use crate::{
 };
 
 const DOMAIN: &str = "bench.test";
-const TENANT: &str = "bench-test";
+pub(crate) const TENANT: &str = "bench-test";
 /// An ordinary user: the rules of administrators might be cheaper to check.
 const USER: &str = "uma";
-const PASSWORD: &str = "only for measuring, gone in a minute";
+pub(crate) const PASSWORD: &str = "only for measuring, gone in a minute";
 
 /// One client is a stranger's flood to the limiter; everything else stays as it is shipped.
 const CONFIG: &str = "[server.rate_limit]\nenabled = false\n";

@@ -8,8 +8,10 @@ mod insula;
 mod load;
 mod logins;
 mod machine;
+mod passthrough;
 mod plan;
 mod process;
+mod reload;
 mod report;
 mod rounds;
 mod summary;
@@ -37,6 +39,12 @@ enum Bench {
     Identity(identity::Options),
     /// Compare reads in quiet with reads while storms of log-ins arrive.
     Logins(logins::Options),
+    /// Compare a large download through a toolkit's endpoint with one from its upstream.
+    Passthrough(passthrough::Options),
+    /// Measure a reload of one tenant alone and among thousands.
+    Reload(reload::Options),
+    /// Serve the upstream of `passthrough`: one large file.
+    Blob(passthrough::blob::Options),
 }
 
 fn main() -> Result<()> {
@@ -46,5 +54,8 @@ fn main() -> Result<()> {
         Bench::Run(options) => compare::run(&options),
         Bench::Identity(options) => identity::run(&options),
         Bench::Logins(options) => logins::run(&options),
+        Bench::Passthrough(options) => passthrough::run(&options),
+        Bench::Reload(options) => reload::run(&options),
+        Bench::Blob(options) => passthrough::blob::run(&options),
     }
 }

@@ -43,7 +43,12 @@ impl Process {
 
     /// The memory it holds now, in KiB; none where the system does not tell.
     pub(crate) fn memory(&self) -> Option<u64> {
-        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?)
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?, "VmRSS:")
+    }
+
+    /// The most memory it has held so far, in KiB; none where the system does not tell.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?, "VmHWM:")
     }
 }
 
@@ -62,9 +67,9 @@ fn processor_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
-/// The resident set out of the form of `/proc/PID/status`.
-fn memory(status: &str) -> Option<u64> {
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+/// A size out of the form of `/proc/PID/status`.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok())
 }
 
 #[cfg(test)]
@@ -76,7 +81,7 @@ mod tests {
     fn the_kernels_tables_are_read() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 100 1000 20";
         assert_eq!(processor_time(stat), Some(Duration::from_secs(3)));
-        assert_eq!(memory("Name:\tx\nVmRSS:\t  12344 kB\n"), Some(12_344));
-        assert_eq!((processor_time(""), memory("")), (None, None));
+        assert_eq!(memory("Name:\tx\nVmRSS:\t  12344 kB\n", "VmRSS:"), Some(12_344));
+        assert_eq!((processor_time(""), memory("", "VmRSS:")), (None, None));
     }
 }

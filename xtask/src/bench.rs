@@ -7,12 +7,12 @@ use anyhow::Result;
 use crate::{command, progress, workspace};
 
 /// The comparisons beside the one of workloads.
-const COMPARISONS: [&str; 2] = ["identity", "logins"];
+const COMPARISONS: [&str; 4] = ["identity", "logins", "passthrough", "reload"];
 
 /// What `cargo xtask bench` may be told.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The workloads to run, all when none is named; or another comparison: identity or logins.
+    /// The workloads to run, all when none is named; or another comparison: identity, logins, passthrough or reload.
     #[arg(value_name = "WORKLOAD")]
     words: Vec<String>,
     /// Short rounds, to see that everything runs; the numbers mean little.

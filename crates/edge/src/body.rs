@@ -50,6 +50,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
     }
 }
 
+impl<T: DeserializeOwned> Json<T> {
+    /// The same out of a text that was no body, with the same refusals.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        parse(text).map(Self)
+    }
+}
+
 /// The whole body; none where it is empty.
 async fn read(request: Request) -> Result<Option<Bytes>> {
     let (parts, body) = request.into_parts();

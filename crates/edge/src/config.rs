@@ -31,6 +31,14 @@ pub struct EdgeConfig {
     pub request_timeout: Span,
     /// Time that running requests get when the server stops.
     pub shutdown_deadline: Span,
+    /// Time without a request after which a restart comes that was asked for and not forced.
+    pub restart_idle: Span,
+    /// Time after which that restart comes although there are requests; they then get `shutdown_deadline`.
+    pub restart_ceiling: Span,
+    /// Time that running requests get when a restart is forced.
+    pub restart_deadline: Span,
+    /// Time that a restart spends at most on writing down what sessions did.
+    pub restart_flush_timeout: Span,
     /// Networks of the reverse proxies whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Proto` are believed.
     #[schemars(with = "Vec<String>", inner(pattern(r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$")))]
     pub trusted_proxies: Vec<IpNet>,
@@ -54,6 +62,10 @@ impl Default for EdgeConfig {
             header_timeout: Span::seconds(10),
             request_timeout: Span::seconds(30),
             shutdown_deadline: Span::seconds(10),
+            restart_idle: Span::seconds(10),
+            restart_ceiling: Span::seconds(15 * 60),
+            restart_deadline: Span::seconds(5),
+            restart_flush_timeout: Span::seconds(5),
             trusted_proxies: Vec::new(),
             trust_x_real_ip: false,
             bootstrap_hosts: Vec::new(),

@@ -3,6 +3,7 @@
 //! The module `walk` states the order. A feature crate hands in [`Routes`] and writes handlers of the form
 //! `async fn(Caller, Json<T>) -> edge::Result`; everything else is done here, once, for all of them.
 
+mod activity;
 pub mod address;
 mod answer;
 mod app;
@@ -25,6 +26,7 @@ mod serve;
 mod token;
 mod walk;
 
+pub use activity::Activity;
 pub use answer::Answer;
 pub use app::{App, Edge, Rooms, app};
 pub use body::{Json, OptionalJson};

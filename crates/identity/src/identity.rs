@@ -8,6 +8,7 @@ use kernel::{
     reload::{Commit, Reload},
 };
 use store::Tenants;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -114,22 +115,25 @@ impl Identity {
         self.keys.uses.flush(&self.tenants).await;
     }
 
-    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
-    /// never ends.
-    pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. Once
+    /// `stop` is true it finishes what it is at and ends.
+    pub fn job(self: &Arc<Self>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(stop.clone()), self.carry_letters(stop));
         async move {
             let ((), ()) = tokio::join!(keeping, carrying);
         }
     }
 
-    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+    fn keep_sessions(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));
             let mut swept = tokio::time::Instant::now();
             loop {
-                tokio::time::sleep(interval).await;
+                tokio::select! {
+                    () = tokio::time::sleep(interval) => {}
+                    () = told(&mut stop) => return,
+                }
                 identity.flush().await;
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
@@ -171,6 +175,13 @@ impl Identity {
             Door::Webhooks => self.enter_by_webhook(&tenant, &verified, now).await?,
         };
         Ok(Authenticated { tenant, principal })
+    }
+}
+
+/// Resolved once the work in the background shall stop. Where nobody can say so any more it goes on.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -6,7 +6,7 @@ use edge::Rooms;
 use identity::{Bootstrap, Identity};
 use store::{FeatureTables, Migration, SealedColumn, Tenants};
 
-use crate::{config::Config, export_tenant, transfer};
+use crate::{config::Config, export_tenant, restart::Restarts, transfer};
 
 /// The parts of the program that work on tenants.
 pub struct Features {
@@ -15,6 +15,8 @@ pub struct Features {
     /// The data API.
     pub query: Arc<query::Service>,
     tenants: Arc<Tenants>,
+    /// The restart that is pending.
+    pub(crate) restarts: Arc<Restarts>,
 }
 
 /// The steps of all features' tables.
@@ -43,11 +45,11 @@ impl Features {
         let grammar = Arc::new(query::rules::Grammar);
         let identity = Identity::new(Arc::clone(tenants), config.identity.clone(), bootstrap, grammar);
         let reloaded = vec![Arc::clone(&identity) as _];
-        Self {
-            query: query::Service::new(Arc::clone(tenants), config.query.clone(), reloaded),
-            identity,
-            tenants: Arc::clone(tenants),
-        }
+        let restarts = Restarts::new(&config.server);
+        let restart = Arc::clone(&restarts) as _;
+        let toolkits = Arc::new(kernel::toolkits::NoToolkits);
+        let query = query::Service::new(Arc::clone(tenants), toolkits, config.query.clone(), reloaded, restart);
+        Self { identity, query, restarts, tenants: Arc::clone(tenants) }
     }
 
     /// The routes of all features by room, each under its tag.

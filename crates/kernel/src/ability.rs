@@ -28,7 +28,7 @@ abilities! {
     DATA_DELETE "data.delete" from 1 "May delete rows, as far as the rules of the group go.",
     EXPLAIN "explain" from 90 "May ask why a row, column or table was allowed or refused.",
     RELOAD "reload" from 90 "May make the tenant re-read its rules and its schema.",
-    RESTART "restart" from 100 "May make the server restart; only in the first tenant.",
+    RESTART "restart" from 100 "May make the server restart at once; only in the first tenant.",
     TOOLKITS_CALL "toolkits.call" from 1 "May call endpoints of toolkits, as far as the group's place in them goes.",
     AUDIT_READ "audit.read" from 90 "May read the tenant's audit log.",
     ACCOUNT_READ "account.read" from 1 "May read the own account and where it is logged in.",

@@ -12,6 +12,7 @@ pub mod principal;
 pub mod probe;
 pub mod reload;
 pub mod request;
+pub mod restart;
 pub mod rules;
 pub mod seal;
 pub mod secret;

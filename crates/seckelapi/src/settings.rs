@@ -29,6 +29,7 @@ pub enum Unit {
 
 const COUNT: Unit = Unit::Number(1, u32::MAX as i64);
 const LIMIT: Unit = Unit::Number(0, i64::MAX);
+const GROUP_POWER: Unit = Unit::Number(1, 100);
 const POWER: Unit = Unit::Number(0, u8::MAX as i64);
 
 const fn security(theirs: &'static str, ours: &'static str, unit: Unit) -> Setting {
@@ -46,6 +47,8 @@ pub const SETTINGS: &[Setting] = &[
     security("max_concurrent_sessions", "identity.max_concurrent_sessions", COUNT),
     security("session_update_interval_seconds", "identity.session_flush_interval", Unit::Seconds(1, 31_536_000)),
     security("min_clear_sessions_power", "identity.min_clear_sessions_power", POWER),
+    security("min_reload_power", "query.min_reload_power", GROUP_POWER),
+    security("min_manual_restart_power", "query.min_manual_restart_power", GROUP_POWER),
     security("whitelisted_pin_ips", "identity.whitelisted_pin_ips", Unit::Networks),
     security("whitelisted_string_ips", "identity.whitelisted_string_ips", Unit::Networks),
     security("enable_rate_limiting", "server.rate_limit.enabled", Unit::Bool),
@@ -62,8 +65,6 @@ pub(crate) const WITHOUT: &[(&str, &str)] = &[
     ("config_preference", "Insula has no settings in the database"),
     ("core_system_column_overrides", "Insula gives no system columns to its own tables"),
     ("default_user_settings_access", "each group has its own: insula group set NAME --settings-access WORD"),
-    ("min_manual_restart_power", "Insula is restarted by whoever runs it"),
-    ("min_reload_power", "the right is an ability: insula group set NAME --ability reload"),
     ("system_column_overrides", "Insula adds no system columns to tables"),
 ];
 

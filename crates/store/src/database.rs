@@ -161,6 +161,22 @@ impl Database {
         self.attempt(context, &work).await
     }
 
+    /// Runs reads that all see the database as it is at the first of them. Nobody waits for them, and they wait for no
+    /// writes. A write fails.
+    ///
+    /// The work may be run twice; it must await nothing but its transaction.
+    pub async fn snapshot<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.snapshot(move |transaction| pollster::block_on(work(transaction))).await,
+            Engine::Postgres(postgres) => postgres.snapshot(&work).await,
+            Engine::Mariadb(mariadb) => mariadb.snapshot(&work).await,
+        }
+    }
+
     async fn attempt<T, F>(&self, context: &WriteContext, work: &Arc<F>) -> Result<T>
     where
         T: Send + 'static,

@@ -12,6 +12,7 @@
 mod bind;
 mod cell;
 mod change;
+mod counter;
 mod database;
 mod ddl;
 mod dialect;

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::output::Output;
 use crate::{
-    Installation,
+    Installation, Process,
     config::{Config, Loaded, Mistakes, Sources, load},
     failure::{Failure, Result},
     log,
@@ -103,14 +103,14 @@ enum Command {
 
 impl Cli {
     /// Runs the command and tells on standard error why it failed.
-    pub async fn run(self) -> ExitCode {
+    pub async fn run(self, process: Process) -> ExitCode {
         let output = Output { json: self.global.json };
-        let Err(failure) = Box::pin(self.dispatch(output)).await else { return ExitCode::SUCCESS };
+        let Err(failure) = Box::pin(self.dispatch(output, process)).await else { return ExitCode::SUCCESS };
         output.failure(&failure);
         ExitCode::from(failure.exit_code())
     }
 
-    async fn dispatch(self, output: Output) -> Result<()> {
+    async fn dispatch(self, output: Output, process: Process) -> Result<()> {
         let Self { global, command } = self;
         let listen = match &command {
             Command::Serve(serve) => serve.listen.clone(),
@@ -121,6 +121,9 @@ impl Cli {
         if let Command::Config(command) = command {
             return command.run(output, loaded, asked).await;
         }
+        if matches!(&command, Command::Serve(serve) if serve.check) {
+            return serve::check(loaded).await;
+        }
         let Loaded { mut config, origins, .. } = loaded?;
         if !matches!(command, Command::Serve(_)) && !origins.contains_key("log.level") {
             // Commands say themselves what they do.
@@ -128,7 +131,7 @@ impl Cli {
         }
         log::start(&config.log);
         match command {
-            Command::Serve(command) => command.run(config, output).await,
+            Command::Serve(command) => command.run(config, output, process).await,
             Command::Openapi(command) => command.run(config).await,
             Command::Init(command) => command.run(&Installation::open(config).await?, output).await,
             Command::Tenant(command) => command.run(&Installation::open(config).await?, output).await,

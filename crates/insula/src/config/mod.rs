@@ -110,6 +110,15 @@ impl Config {
                 refused.push((path, "a master key is 32 bytes as base64 without padding".to_owned()));
             }
         }
+        let powers = [
+            ("query.min_reload_power", self.query.min_reload_power),
+            ("query.min_manual_restart_power", self.query.min_manual_restart_power),
+        ];
+        for (path, power) in powers {
+            if power.is_some_and(|power| !(1..=100).contains(&power)) {
+                refused.push((path, "a power is a number from 1 to 100".to_owned()));
+            }
+        }
         if let Some(command) = &self.master_key_command {
             if command.first().is_none_or(String::is_empty) {
                 refused

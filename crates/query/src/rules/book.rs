@@ -161,10 +161,11 @@ impl RuleSource {
         Ok(())
     }
 
-    /// Whether it is for a group.
+    /// Whether it is for a group. A range of powers never means a toolkit itself, which has none.
     pub fn is_for(&self, group: &kernel::Group) -> bool {
         let named = self.groups.as_ref().is_none_or(|groups| groups.contains(&group.name));
-        named && self.power.is_none_or(|range| (range.min..=range.max).contains(&group.power))
+        let in_range = |range: PowerRange| group.power > 0 && (range.min..=range.max).contains(&group.power);
+        named && self.power.is_none_or(in_range)
     }
 
     /// What to call it in front of people.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     cli::Output,
@@ -139,7 +139,12 @@ fn refused(output: Output, mistakes: Mistakes) -> Result<()> {
     if !output.json {
         return Err(mistakes.into());
     }
-    let told: Vec<_> = mistakes.0.iter().map(Mistake::to_json).collect();
-    output.print(&json!({ "success": false, "mistakes": told }), String::new);
+    output.print(&told(&mistakes), String::new);
     Err(Failure::Usage("the configuration has mistakes".to_owned()))
+}
+
+/// Mistakes for programs.
+pub(in crate::cli) fn told(mistakes: &Mistakes) -> Value {
+    let told: Vec<_> = mistakes.0.iter().map(Mistake::to_json).collect();
+    json!({ "success": false, "mistakes": told })
 }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+pub(super) use self::check::told;
+
 use super::Output;
 use crate::{
     config::{Loaded, Mistakes},
