@@ -8,7 +8,8 @@ use std::{
 
 use axum::extract::MatchedPath;
 use http::{HeaderMap, Method, header::ORIGIN, request::Parts};
-use kernel::{Authenticated, Door, Error, HostTenant, Presented, Reason, RequestId};
+use kernel::{Authenticated, Credential, Door, Error, HostTenant, Presented, Reason, RequestId};
+use tracing::{Span, field::display};
 
 use crate::{app::Core, host::Room, token};
 
@@ -72,11 +73,6 @@ impl Context {
         self.place.get().ok_or_else(|| Error::plain(Reason::NotInitialised))
     }
 
-    /// Who is asking, if that is known already.
-    pub(crate) fn caller(&self) -> Option<&Authenticated> {
-        self.authenticated.get()?.1.as_ref().ok()
-    }
-
     /// Finds out who is asking by the credential that the host's room takes, at most once a request.
     pub(crate) async fn authenticate(&self, parts: &Parts) -> Result<Authenticated, Error> {
         let (site, room) = self.place()?;
@@ -111,8 +107,29 @@ impl Context {
             Ok(token) => self.ask(site, token, door, headers).await,
             Err(error) => Err(error),
         };
+        if let Ok(caller) = &outcome {
+            self.record(caller);
+        }
         let _ = self.authenticated.set((door, outcome.as_ref().map_err(Refused::of).cloned()));
         outcome
+    }
+
+    /// Tells the request's span who is asking.
+    fn record(&self, caller: &Authenticated) {
+        let (span, principal) = (Span::current(), &*caller.principal);
+        let elsewhere = self.place.get().is_none_or(|(site, _)| site.tenant.id != caller.tenant.id);
+        if elsewhere {
+            let (tenant, tenant_id) = (&*caller.tenant.name, display(caller.tenant.id));
+            tracing::record_all!(span, tenant = tenant, tenant_id = tenant_id);
+        }
+        let (session, key) = match &principal.credential {
+            Credential::Session(session) => (Some(display(session)), None),
+            Credential::Key(key) => (None, Some(key.id.clone())),
+            Credential::Webhook(token) => (None, Some(token.id.to_string())),
+        };
+        let (id, user, username) =
+            (display(principal.id), principal.user(), principal.user().map(|_| &*principal.username));
+        tracing::record_all!(span, principal = id, user = user, username = username, session = session, key = key);
     }
 
     async fn ask(

@@ -27,9 +27,9 @@ mod token;
 mod walk;
 
 pub use activity::Activity;
-pub use answer::Answer;
+pub use answer::{Answer, AsItIs};
 pub use app::{App, Edge, Rooms, app};
-pub use body::{Json, OptionalJson};
+pub use body::{Json, OptionalJson, read_json};
 pub use config::{EdgeConfig, RateLimitConfig};
 pub use extract::{Bearer, Caller, HostName, MaybeCaller, OwnOrigin, Path, Query, RequestInfo, Site};
 pub use failure::{Envelope, Failure, Result};

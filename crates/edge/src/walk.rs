@@ -25,7 +25,10 @@ use http::{
 };
 use kernel::{Error, Reason, Result};
 use tower::{Layer, Service};
-use tracing::{Instrument, Span, field::Empty};
+use tracing::{
+    Instrument, Span,
+    field::{Empty, display},
+};
 
 use crate::{
     Failure,
@@ -245,26 +248,33 @@ fn span(context: &Context, request: &Request) -> Span {
         method = request.method().as_str(),
         route = Empty,
         tenant = Empty,
+        tenant_id = Empty,
         principal = Empty,
+        user = Empty,
+        username = Empty,
+        session = Empty,
+        key = Empty,
         status = Empty,
         duration_ms = Empty,
     )
 }
 
+/// Tells the request's span where the request leads, for what is logged and audited on the way.
+fn record_route(context: &Context, route: Option<&str>) {
+    let tenant = context.place.get().map(|(site, _)| &site.tenant);
+    let (name, id) = (tenant.map(|tenant| &*tenant.name), tenant.map(|tenant| display(tenant.id)));
+    tracing::record_all!(Span::current(), route = route, tenant = name, tenant_id = id);
+}
+
 fn record(context: &Context, span: &Span, status: u16) {
-    if let Some(route) = context.route.get() {
-        span.record("route", route.as_str());
-    }
-    let caller = context.caller();
-    if let Some(tenant) = caller.map(|caller| &caller.tenant).or(context.place.get().map(|(site, _)| &site.tenant)) {
-        span.record("tenant", &*tenant.name);
-    }
-    if let Some(caller) = caller {
-        span.record("principal", tracing::field::display(caller.principal.id));
-    }
-    span.record("status", status);
-    span.record("duration_ms", context.started.elapsed().as_secs_f64() * 1_000.0);
-    span.in_scope(|| tracing::info!("answered"));
+    let duration_ms = context.started.elapsed().as_secs_f64() * 1_000.0;
+    span.in_scope(|| {
+        if context.route.get().is_none() {
+            record_route(context, None);
+        }
+        tracing::record_all!(span, status = status, duration_ms = duration_ms);
+        tracing::info!("answered");
+    });
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -323,7 +333,9 @@ impl<S: Service<Request>> Service<Request> for RememberingRoute<S> {
     fn call(&mut self, request: Request) -> S::Future {
         let extensions = request.extensions();
         if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>()) {
-            let _ = context.route.set(path.clone());
+            if context.route.set(path.clone()).is_ok() {
+                record_route(context, Some(path.as_str()));
+            }
         }
         self.0.call(request)
     }

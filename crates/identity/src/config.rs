@@ -6,12 +6,12 @@ use std::{
     path::Path,
 };
 
-use kernel::{ByteSize, Span};
+use kernel::{ByteSize, Network, Span, network, settings::SettingsAccess};
 use mail::{MailConfig, Mailer};
 use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass, links, links::LinksConfig};
+use crate::{CaptchaConfig, PagesConfig, keys::RateClass, links, links::LinksConfig};
 
 /// Time that the delivery of a letter may take: whoever carries one has it for a minute.
 const LONGEST_MAIL: Span = Span::seconds(30);
@@ -49,6 +49,9 @@ pub struct IdentityConfig {
     pub min_clear_sessions_power: u8,
     /// Whether that reaches users of higher power than the caller.
     pub clear_sessions_any_power: bool,
+    /// Whose preferences the users of a group may read and write that is made without saying so: `read-own-only`,
+    /// `read-write-own` or `read-write-all`.
+    pub default_user_settings_access: SettingsAccess,
     /// How new passwords are hashed: `argon2id` or `bcrypt`. Hashes of the other kind are renewed at the next log in.
     pub password_hash: PasswordHash,
     /// Memory that hashing one password with Argon2id takes.
@@ -156,8 +159,8 @@ impl IdentityConfig {
             ("whitelisted_string_ips", &self.whitelisted_string_ips),
         ];
         for (key, list) in lists {
-            if list.iter().any(|network| network.prefix_len() == 0) {
-                add(key, "a network of all addresses is no list; name the networks of your desks");
+            if let Err(mistake) = network::check_list(list) {
+                add(key, &mistake);
             }
         }
         if !(10..=16).contains(&self.bcrypt_cost) {
@@ -217,6 +220,7 @@ impl Default for IdentityConfig {
             session_flush_interval: Span::seconds(30),
             min_clear_sessions_power: 70,
             clear_sessions_any_power: false,
+            default_user_settings_access: SettingsAccess::ReadWriteOwn,
             password_hash: PasswordHash::Argon2id,
             password_memory: ByteSize(19 << 20),
             password_passes: count(2),

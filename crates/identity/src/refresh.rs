@@ -151,7 +151,7 @@ impl Identity {
         sessions::end(&open.system, &visitor.context(Some(found.number)), found.user, token.session).await?;
         self.sessions.end(&[token.session]);
         tracing::warn!(
-            target: "audit", action = "refresh", outcome = "reused", tenant = tenant.name, user = found.number,
+            target: "audit", action = "refresh", outcome = "reused", status = 401, tenant = tenant.name, user = found.number,
             client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())

@@ -85,8 +85,25 @@ impl Identity {
 
     /// Ends the sessions of a user, but never the caller's own; answers how many.
     ///
-    /// Errors: 403 `power_too_low`.
+    /// Errors: 403 `power_too_low`, `session_required`.
     pub(crate) async fn clear_sessions(
+        &self,
+        tenant: &Tenant,
+        visitor: &Visitor,
+        caller: &Principal,
+        number: i64,
+    ) -> Result<usize> {
+        let outcome = self.try_clear_sessions(tenant, visitor, caller, number).await;
+        tracing::info!(
+            target: "audit", action = "clear-sessions",
+            outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()), tenant = tenant.name,
+            user = caller.user(), of = number, sessions = outcome.as_ref().ok(), client = %visitor.client,
+            request_id = %visitor.request,
+        );
+        outcome
+    }
+
+    async fn try_clear_sessions(
         &self,
         tenant: &Tenant,
         visitor: &Visitor,
@@ -105,11 +122,6 @@ impl Identity {
             let message = "The sessions of users of higher power than one's own may not be ended";
             return Err(Error::new(Reason::PowerTooLow, message));
         }
-        let ended = self.end_all_of(tenant, visitor, caller, target.user.id, Some(own)).await?;
-        tracing::info!(
-            target: "audit", action = "clear-sessions", outcome = "ok", tenant = tenant.name, user = caller.number,
-            of = number, sessions = ended, client = %visitor.client, request_id = %visitor.request,
-        );
-        Ok(ended)
+        self.end_all_of(tenant, visitor, caller, target.user.id, Some(own)).await
     }
 }

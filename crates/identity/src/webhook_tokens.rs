@@ -62,7 +62,7 @@ impl Identity {
             return Err(Error::new(Reason::Conflict, message));
         }
         tracing::info!(
-            target: "audit", action = "webhook-token-create", outcome = "ok", tenant = tenant.name,
+            target: "audit", action = "webhook-token-create", outcome = "ok", status = 201, tenant = tenant.name,
             user = caller.number, token = %id, client = %visitor.client, request_id = %visitor.request,
         );
         Ok(Made { id, token: signed.token, expires_at })
@@ -88,7 +88,7 @@ impl Identity {
             return Err(Error::new(Reason::NotFound, "There is no such token"));
         }
         tracing::info!(
-            target: "audit", action = "webhook-token-revoke", outcome = "ok", tenant = tenant.name,
+            target: "audit", action = "webhook-token-revoke", outcome = "ok", status = 204, tenant = tenant.name,
             user = caller.number, token = %id, client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())

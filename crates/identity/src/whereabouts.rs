@@ -50,7 +50,7 @@ impl Identity {
         }
         self.sessions.end(&[id]);
         tracing::info!(
-            target: "audit", action = "end-session", outcome = "ok", tenant = tenant.name, user = caller.number,
+            target: "audit", action = "end-session", outcome = "ok", status = 204, tenant = tenant.name, user = caller.number,
             session = %id, client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())

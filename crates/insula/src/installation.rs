@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::Spool;
 use identity::Bootstrap;
 use kernel::TenantDirectory;
 use store::{OpenTenant, TenantRecord, Tenants};
@@ -28,13 +29,19 @@ pub struct Installation {
 impl Installation {
     /// Opens the data folder of a configuration, and makes it where it is missing.
     pub async fn open(config: Config) -> Result<Self> {
+        let spool = spool(&config);
+        Self::audited(config, spool).await
+    }
+
+    /// The same with the spool that this process writes its audit log to.
+    pub(crate) async fn audited(config: Config, spool: Arc<Spool>) -> Result<Self> {
         private_file::folder(&config.data)?;
         let mut master = master_key::Given::of(&config).await?;
         let tables = (features::tables(), features::control_migrations());
         let tenants = Tenants::start(&config.data, config.store.clone(), master.keys(), tables.0, tables.1).await?;
         master.settle(&tenants).await?;
         let bootstrap = bootstrap(&tenants, &config).await?;
-        let features = Features::new(&tenants, &config, bootstrap);
+        let features = Features::new(&tenants, &config, bootstrap, spool);
         Ok(Self { config, tenants, features, master })
     }
 
@@ -60,6 +67,11 @@ impl Installation {
         let open = self.tenants.open(&record.tenant).await?;
         Ok((record, open))
     }
+}
+
+/// Where entries of the audit log wait that are about an installation.
+pub(crate) fn spool(config: &Config) -> Arc<Spool> {
+    Arc::new(Spool::new(&config.data, config.audit.max_spool_size.0))
 }
 
 /// How strangers may make the first tenant: not at all once there is one.

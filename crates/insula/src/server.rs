@@ -6,18 +6,20 @@ use std::{
     time::Duration,
 };
 
-use edge::{App, Edge};
+use audit::Spool;
+use edge::{App, Edge, EdgeConfig, RateLimitConfig};
 use kernel::{Reason, restart::RestartKind};
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
-    task::JoinHandle,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
     Config, Installation, Ready, demo,
     failure::{Failure, Result, io},
+    installation,
     restart::{Due, Program},
     setup_token,
     sockets::{Inherited, Sockets},
@@ -35,6 +37,8 @@ pub struct Options {
     pub config: Config,
     /// Whether there shall be a tenant with data to try things on.
     pub demo: bool,
+    /// Where the process's audit log is written; none where it has none.
+    pub spool: Option<Arc<Spool>>,
 }
 
 /// A server that listens. Dropping it without [`Self::stop`] leaves it running until the runtime ends.
@@ -51,18 +55,19 @@ pub struct Server {
 impl Server {
     /// Opens the installation and listens; from then on requests are answered.
     pub async fn start(options: Options) -> Result<Self> {
-        Self::start_on(options, Inherited::default()).await
+        Box::pin(Self::start_on(options, Inherited::default())).await
     }
 
     /// The same on sockets that the process was handed, as far as they have the addresses of the configuration.
     pub(crate) async fn start_on(options: Options, inherited: Inherited) -> Result<Self> {
-        let Options { config, demo } = options;
+        let Options { config, demo, spool } = options;
         warn_of_trust(&config);
         let patient = !inherited.is_empty();
         let addresses: Vec<_> = std::iter::once(config.server.listen).chain(config.server.admin_listen).collect();
         let sockets = Arc::new(Sockets::open(inherited, &addresses)?);
         let address = sockets.address()?;
-        let installation = Arc::new(open(config, patient).await?);
+        let spool = spool.unwrap_or_else(|| installation::spool(&config));
+        let installation = Arc::new(open(config, spool, patient).await?);
         let ready = if demo {
             demo::prepare(&installation, &url(address)).await?
         } else {
@@ -72,7 +77,7 @@ impl Server {
         if ready.tenant.is_some() {
             setup_token::remove(&installation.config);
         }
-        let app = app(&installation);
+        let app = app(&installation, rate_limit(&installation).await);
         let serving = Some(Serving::begin(&app, &installation, &sockets)?);
         Ok(Self { installation, app, sockets, address, ready, serving })
     }
@@ -117,6 +122,7 @@ impl Server {
             None => Ok(()),
         };
         self.installation.features.identity.flush().await;
+        self.installation.features.audit.settle().await;
         served
     }
 
@@ -172,6 +178,8 @@ struct Serving {
     /// Until it has ended.
     edge: Option<JoinHandle<std::io::Result<()>>>,
     job: JoinHandle<()>,
+    /// It may be cut off anywhere: what it has not moved yet waits in the spool.
+    audit: AbortHandle,
 }
 
 impl Serving {
@@ -190,8 +198,13 @@ impl Serving {
         let admin = admin.transpose().map_err(io("the admin listener"))?;
         let edge = tokio::spawn(edge::serve(app.clone(), listener, admin, stopped));
         let (stop_job, job_stopped) = watch::channel(false);
-        let job = tokio::spawn(installation.features.identity.job(job_stopped));
-        Ok(Self { stop: Some((stop, stop_job)), edge: Some(edge), job })
+        let features = &installation.features;
+        let (identity, toolkits) = (features.identity.job(job_stopped.clone()), features.toolkits.job(job_stopped));
+        let job = tokio::spawn(async move {
+            tokio::join!(identity, toolkits);
+        });
+        let audit = tokio::spawn(features.audit.job()).abort_handle();
+        Ok(Self { stop: Some((stop, stop_job)), edge: Some(edge), job, audit })
     }
 
     /// Ends all of it within the deadline, and what has not ended then at once. It may be called again where waiting
@@ -207,6 +220,7 @@ impl Serving {
             None => Ok(()),
         };
         self.edge = None;
+        self.audit.abort();
         if !self.job.is_finished() && timeout_at(latest, &mut self.job).await.is_err() {
             tracing::warn!("the work in the background did not end in time and is cut off");
             self.job.abort();
@@ -216,9 +230,9 @@ impl Serving {
 }
 
 /// Opens the installation. Where connections wait already it waits for its database, too: ending would refuse them.
-async fn open(config: Config, patient: bool) -> Result<Installation> {
+async fn open(config: Config, spool: Arc<Spool>, patient: bool) -> Result<Installation> {
     loop {
-        match Installation::open(config.clone()).await {
+        match Installation::audited(config.clone(), Arc::clone(&spool)).await {
             Err(Failure::Refused(error)) if patient && error.reason == Reason::DatabaseUnavailable => {
                 tracing::warn!(%error, "the control database cannot be reached and is tried again");
                 sleep(PATIENCE).await;
@@ -252,10 +266,29 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// The limits on the rate: what the files say, and over them the table of the first tenant.
+async fn rate_limit(installation: &Installation) -> RateLimitConfig {
+    let files = installation.config.server.rate_limit.clone();
+    let table = match installation.features.settings.of_the_server().await {
+        Ok(table) => table,
+        Err(error) => {
+            tracing::error!(%error, "the first tenant's limits on the rate cannot be read; those of the files are kept");
+            return files;
+        }
+    };
+    RateLimitConfig {
+        enabled: table.enable_rate_limiting.unwrap_or(files.enabled),
+        auth_per_second: table.auth_rate_limit_per_second.unwrap_or(files.auth_per_second),
+        auth_per_minute: table.auth_rate_limit_per_minute.unwrap_or(files.auth_per_minute),
+        api_per_second: table.api_rate_limit_per_second.unwrap_or(files.api_per_second),
+        api_per_minute: table.api_rate_limit_per_minute.unwrap_or(files.api_per_minute),
+    }
+}
+
 /// The HTTP application of an installation.
-pub(crate) fn app(installation: &Installation) -> App {
+pub(crate) fn app(installation: &Installation, rate_limit: RateLimitConfig) -> App {
     let edge = Edge {
-        config: installation.config.server.clone(),
+        config: EdgeConfig { rate_limit, ..installation.config.server.clone() },
         directory: Arc::clone(&installation.tenants) as _,
         authenticator: Arc::clone(&installation.features.identity) as _,
         probe: Arc::clone(&installation.tenants) as _,

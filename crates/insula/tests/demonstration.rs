@@ -13,7 +13,7 @@ async fn start(data: &std::path::Path, backend: Backend) -> Server {
     let mut config = Config { data: data.to_owned(), ..Config::default() };
     config.store.database = Secret::new(backend.url());
     config.server.listen.set_port(0);
-    Server::start(Options { config, demo: true }).await.unwrap()
+    Server::start(Options { config, demo: true, ..Options::default() }).await.unwrap()
 }
 
 struct Client<'a> {

@@ -29,6 +29,7 @@ abilities! {
     EXPLAIN "explain" from 90 "May ask why a row, column or table was allowed or refused.",
     RELOAD "reload" from 90 "May make the tenant re-read its rules and its schema.",
     RESTART "restart" from 100 "May make the server restart at once; only in the first tenant.",
+    SETTINGS_MANAGE "settings.manage" from 100 "May see and change the settings that the tenant keeps in its database.",
     TOOLKITS_CALL "toolkits.call" from 1 "May call endpoints of toolkits, as far as the group's place in them goes.",
     AUDIT_READ "audit.read" from 90 "May read the tenant's audit log.",
     ACCOUNT_READ "account.read" from 1 "May read the own account and where it is logged in.",

@@ -7,6 +7,7 @@
 mod batch;
 mod compile;
 mod config;
+mod doors;
 mod explain;
 mod generate;
 mod program;
@@ -18,6 +19,7 @@ mod sequence;
 mod service;
 
 pub use config::QueryConfig;
+pub use doors::Doors;
 pub use routes::routes;
 pub use service::{Outcome, Service};
 

@@ -77,7 +77,7 @@ impl Service {
     ) -> Result<Arc<Session>> {
         Ok(Arc::new(Session {
             members: service::members(&room).await?,
-            limits: self.limits(&room.group),
+            limits: self.limits(caller).await?,
             sequences: Sequences::of(&room.open),
             principal: Arc::clone(&caller.principal),
             now: kernel::time::now(),

@@ -5,16 +5,15 @@ use std::{sync::Arc, time::Duration};
 use kernel::{
     Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, WriteContext, ability,
     identifier::is_identifier,
-    reload::Reload,
-    restart::{Restart, RestartKind, Restarting},
-    toolkits::{ToolkitTerms, Toolkits},
+    restart::{RestartKind, Restarting},
+    toolkits::ToolkitTerms,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
 use serde_json::Value as Json;
 use store::{JsonRows, OpenTenant, Schema, Table, Tenants, Value};
 
 use crate::{
-    QueryConfig, batch,
+    Doors, QueryConfig, batch,
     compile::{
         scope::{Scope, Source},
         select::{self, Limits, Select},
@@ -34,12 +33,9 @@ const CATALOGUE_IS_FRESH: Duration = Duration::from_secs(1);
 /// The data API of all tenants.
 pub struct Service {
     tenants: Arc<Tenants>,
-    toolkits: Arc<dyn Toolkits>,
     rules: Rules,
     config: QueryConfig,
-    /// Other rooms that `POST /reload` makes read their files.
-    others: Vec<Arc<dyn Reload>>,
-    restart: Arc<dyn Restart>,
+    doors: Doors,
 }
 
 /// What a reload did.
@@ -110,23 +106,16 @@ impl Room {
 }
 
 impl Service {
-    /// The data API over these tenants and what their toolkits say. `others` are the rooms that are reloaded together
-    /// with its rules.
-    pub fn new(
-        tenants: Arc<Tenants>,
-        toolkits: Arc<dyn Toolkits>,
-        config: QueryConfig,
-        others: Vec<Arc<dyn Reload>>,
-        restart: Arc<dyn Restart>,
-    ) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, toolkits, config, others, restart })
+    /// The data API over these tenants.
+    pub fn new(tenants: Arc<Tenants>, config: QueryConfig, doors: Doors) -> Arc<Self> {
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, doors })
     }
 
     /// Opens the caller's tenant.
     pub(crate) async fn room(&self, caller: &Authenticated) -> Result<Room> {
         let open = self.tenants.open(&caller.tenant).await?;
         let rules = self.rules.of(&caller.tenant).await?;
-        let terms = self.toolkits.of(&caller.tenant).await?;
+        let terms = self.doors.toolkits.of(&caller.tenant).await?;
         let own = &caller.principal.group;
         // Who acts with a toolkit's own rights has no place anywhere.
         let group = if own.is_toolkit() { Arc::clone(own) } else { terms.group(&caller.principal) };
@@ -142,7 +131,7 @@ impl Service {
     pub(crate) async fn reload(&self, caller: &Authenticated) -> Result<Reloaded> {
         let open = self.tenants.open(&caller.tenant).await?;
         let mut commits = Vec::new();
-        for room in &self.others {
+        for room in &self.doors.reloaded {
             commits.push(room.prepare(&caller.tenant).await?);
         }
         open.data.refresh_schema().await?;
@@ -154,7 +143,7 @@ impl Service {
         Ok(Reloaded { rules, restarting: None })
     }
 
-    /// Reloads and makes the server restart, or neither. Errors: 403; those of [`Restart::prepare`]; 500.
+    /// Reloads and makes the server restart, or neither. Errors: 403; those of [`kernel::restart::Restart::prepare`]; 500.
     pub(crate) async fn restart(&self, caller: &Authenticated, kind: RestartKind) -> Result<Reloaded> {
         if kind == RestartKind::Forced {
             caller.principal.require(self.config.restart_ability())?;
@@ -163,19 +152,22 @@ impl Service {
             let message = "A restart stops the server for all tenants; only the first tenant may ask for it";
             return Err(Error::new(Reason::AbilityMissing, message));
         }
-        let schedule = self.restart.prepare(kind).await?;
+        let schedule = self.doors.restart.prepare(kind).await?;
         let reloaded = self.reload(caller).await?;
         Ok(Reloaded { restarting: Some(schedule()), ..reloaded })
     }
 
-    /// The limits of a group, its own or the tenant's.
-    pub(crate) fn limits(&self, group: &Group) -> Limits {
-        let most = group.max_limit.unwrap_or(self.config.default_max_limit);
-        Limits {
+    /// The limits of the caller's group, its own or the tenant's. Errors: 503.
+    pub(crate) async fn limits(&self, caller: &Authenticated) -> Result<Limits> {
+        let (group, tenant) = (&caller.principal.group, self.doors.settings.of(&caller.tenant).await?);
+        let conditions = tenant.default_max_where_conditions.unwrap_or(self.config.default_max_where_conditions);
+        let most = tenant.default_max_limit.unwrap_or(self.config.default_max_limit);
+        let most = group.max_limit.unwrap_or(most);
+        Ok(Limits {
             default: Ord::min(self.config.default_limit, most),
             most,
-            conditions: group.max_where_conditions.unwrap_or(self.config.default_max_where_conditions),
-        }
+            conditions: group.max_where_conditions.unwrap_or(conditions),
+        })
     }
 
     /// Answers a query. Errors: 400 that names the field, 403 with the rule's reason, 503.
@@ -195,6 +187,7 @@ impl Service {
     pub(crate) async fn room_after(&self, room: &Room, caller: &Authenticated, error: Error) -> Result<Room> {
         let unknown = matches!(error.reason, Reason::UnknownTable | Reason::UnknownColumn);
         if unknown && room.open.data.refresh_schema_older_than(CATALOGUE_IS_FRESH).await? {
+            self.doors.columns.restore(&caller.tenant).await;
             return self.room(caller).await;
         }
         Err(error)
@@ -207,7 +200,7 @@ impl Service {
         let now = kernel::time::now();
         let environment = Environment { principal, request, now, dialect: room.open.data.dialect(), members };
         let context = context(principal, request);
-        let limits = self.limits(&room.group);
+        let limits = self.limits(caller).await?;
         if query.explain {
             principal.require(ability::EXPLAIN)?;
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));

@@ -1,9 +1,6 @@
 //! Values from one side to the other.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-use kernel::Span;
+use kernel::{Network, Span, network::check_list};
 use toml_edit::Value;
 
 use crate::{Setting, Unit};
@@ -17,7 +14,7 @@ impl Setting {
                     number(theirs, least, most).ok_or_else(|| format!("{} of seconds", range(least, most)))?;
                 Ok(Span::seconds(seconds.unsigned_abs()).to_string().into())
             }
-            _ => self.checked(theirs),
+            unit => unit.checked(theirs),
         }
     }
 
@@ -31,18 +28,25 @@ impl Setting {
                 let seconds = seconds.filter(|seconds| (least..=most).contains(seconds));
                 seconds.map(Value::from).ok_or_else(|| "SeckelAPI counts in whole seconds".to_owned())
             }
-            _ => self.checked(ours),
+            unit => unit.checked(ours),
         }
     }
+}
 
+impl Unit {
     /// A value that is the same on both sides.
-    fn checked(&self, value: &Value) -> Result<Value, String> {
-        let good = match self.unit {
-            Unit::Bool => value.as_bool().map(drop).ok_or_else(|| "true or false".to_owned()),
-            Unit::Number(least, most) | Unit::Seconds(least, most) => {
+    pub(crate) fn checked(self, value: &Value) -> Result<Value, String> {
+        let good = match self {
+            Self::Bool => value.as_bool().map(drop).ok_or_else(|| "true or false".to_owned()),
+            Self::Number(least, most) | Self::Seconds(least, most) => {
                 number(value, least, most).map(drop).ok_or_else(|| range(least, most))
             }
-            Unit::Networks => networks(value)
+            Self::Word(words) => value
+                .as_str()
+                .filter(|word| words.contains(word))
+                .map(drop)
+                .ok_or_else(|| format!("one of {}", words.join(", "))),
+            Self::Networks => networks(value)
                 .then_some(())
                 .ok_or_else(|| "a list of addresses and CIDR blocks, none of them of all addresses".to_owned()),
         };
@@ -65,14 +69,7 @@ fn range(least: i64, most: i64) -> String {
 }
 
 fn networks(value: &Value) -> bool {
-    let is_network = |text: &str| match text.parse::<IpAddr>() {
-        Ok(_) => true,
-        Err(_) => text.parse::<IpNet>().is_ok_and(|network| network.prefix_len() > 0 && !maps_all(&network)),
-    };
-    value.as_array().is_some_and(|list| list.iter().all(|item| item.as_str().is_some_and(is_network)))
-}
-
-/// `::ffff:0.0.0.0/96` is all of IPv4.
-fn maps_all(network: &IpNet) -> bool {
-    matches!(network, IpNet::V6(six) if six.prefix_len() == 96 && six.addr().to_ipv4_mapped().is_some())
+    let network = |item: &Value| item.as_str().and_then(|text| text.parse::<Network>().ok());
+    let list = value.as_array().and_then(|list| list.iter().map(network).collect::<Option<Vec<_>>>());
+    list.is_some_and(|list| check_list(&list).is_ok())
 }

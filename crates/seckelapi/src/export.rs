@@ -1,13 +1,13 @@
 //! Insula's files into SeckelAPI's.
 
-use std::collections::BTreeSet;
-
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::{
-    File, KEPT, Outcome, Report, SETTINGS, Setting, Unreadable, alias, by_name,
-    import::{mark, put, take_comment},
-    parsed, toolkit,
+    File, KEPT, Outcome, Report, Unreadable,
+    import::{put, take_comment},
+    parsed,
+    settings::Target,
+    toolkit,
 };
 
 /// What Insula's files are in SeckelAPI.
@@ -42,7 +42,7 @@ pub fn export(insula: &str, text: &str, toolkits: &[File]) -> Result<Exported, U
 
 /// A setting in `insula.toml`, with its comments.
 struct Ours {
-    setting: &'static Setting,
+    target: Target,
     path: Vec<String>,
     /// SeckelAPI's value.
     value: Result<Value, String>,
@@ -61,18 +61,17 @@ struct Export<'a> {
 fn settings_of(document: &DocumentMut) -> Vec<Ours> {
     let mut found = Vec::new();
     leaves(document.as_table(), &mut Vec::new(), &mut |path, table, key| {
-        let own = path.join(".");
-        let named = SETTINGS.iter().find(|setting| setting.ours == own);
-        let (Some(setting), Some(value)) = (named.or(alias(path)), table.get(key).and_then(Item::as_value)) else {
+        let (Some((target, is_own)), Some(value)) = (Target::of_ours(path), table.get(key).and_then(Item::as_value))
+        else {
             return;
         };
         let before = table.key(key).and_then(|key| take_comment(key.leaf_decor().prefix().cloned()));
         let after = take_comment(value.decor().suffix().cloned());
-        let mut theirs = if named.is_some() { setting.to_theirs(value) } else { Ok(value.clone()) };
+        let mut theirs = if is_own { target.to_theirs(value) } else { Ok(value.clone()) };
         if let Ok(theirs) = &mut theirs {
             theirs.decor_mut().clear();
         }
-        found.push(Ours { setting, path: path.to_vec(), value: theirs, before, after });
+        found.push(Ours { target, path: path.to_vec(), value: theirs, before, after });
     });
     found
 }
@@ -124,9 +123,9 @@ impl Export<'_> {
         for key in keys {
             let Some(item) = table.get_mut(&key) else { continue };
             path.push(key.clone());
-            let marked = by_name(&key).filter(|setting| item.as_str() == Some(&mark(setting)));
-            if let Some(setting) = marked {
-                self.fill_in(file, path, setting, table);
+            let marked = Target::of_theirs(path).filter(|target| item.as_str() == Some(&target.mark()));
+            if let Some(target) = marked {
+                self.fill_in(file, path, &key, &target, table);
             } else if let Some(inner) = item.as_table_like_mut() {
                 self.fill(file, path, inner);
             } else {
@@ -137,18 +136,18 @@ impl Export<'_> {
     }
 
     /// Puts a value in the place of its mark. Without a value the key goes.
-    fn fill_in(&mut self, file: &str, path: &[String], setting: &'static Setting, table: &mut dyn TableLike) {
-        let Some(index) = self.ours.iter().position(|ours| ours.setting == setting && ours.value.is_ok()) else {
-            drop(table.remove(setting.theirs));
+    fn fill_in(&mut self, file: &str, path: &[String], key: &str, target: &Target, table: &mut dyn TableLike) {
+        let Some(index) = self.ours.iter().position(|ours| ours.target == *target && ours.value.is_ok()) else {
+            drop(table.remove(key));
             return;
         };
         let ours = self.ours.remove(index);
         let now = format!("{file}: {}", path.join("."));
         self.report.add(Outcome::Mapped, self.insula, &ours.path, Some(&now), None);
-        if let (Some(before), Some(mut key)) = (ours.before, table.key_mut(setting.theirs)) {
+        if let (Some(before), Some(mut key)) = (ours.before, table.key_mut(key)) {
             key.leaf_decor_mut().set_prefix(before);
         }
-        if let (Ok(mut value), Some(mark)) = (ours.value, table.get_mut(setting.theirs).and_then(Item::as_value_mut)) {
+        if let (Ok(mut value), Some(mark)) = (ours.value, table.get_mut(key).and_then(Item::as_value_mut)) {
             *value.decor_mut() = mark.decor().clone();
             if let Some(after) = ours.after {
                 value.decor_mut().set_suffix(after);
@@ -160,7 +159,7 @@ impl Export<'_> {
     /// Writes the settings that no copy has a place for.
     fn further(&mut self) {
         for ours in std::mem::take(&mut self.ours) {
-            let (setting, key) = (ours.setting, ours.setting.theirs);
+            let target = ours.target;
             let value = match ours.value {
                 Ok(value) => value,
                 Err(problem) => {
@@ -168,29 +167,41 @@ impl Export<'_> {
                     continue;
                 }
             };
-            let index = self.files.iter().position(|(file, _)| file == setting.file).unwrap_or_else(|| {
-                self.files.push((setting.file.to_owned(), DocumentMut::new()));
+            let index = self.files.iter().position(|(file, _)| file == target.file).unwrap_or_else(|| {
+                self.files.push((target.file.to_owned(), DocumentMut::new()));
                 self.files.len() - 1
             });
             let (file, document) = &mut self.files[index];
-            if document.contains_key(key) {
+            let key = target.theirs.join(".");
+            if is_there(document.as_table(), &target.theirs) {
                 let note = format!("{file} has a {key} that was kept");
                 self.report.add(Outcome::Lossy, self.insula, &ours.path, None, Some(&note));
                 continue;
             }
             let now = format!("{file}: {key}");
-            put(document.as_table_mut(), key, value, ours.before, ours.after);
+            put(document.as_table_mut(), &target.theirs, value, ours.before, ours.after);
             self.report.add(Outcome::Mapped, self.insula, &ours.path, Some(&now), None);
         }
     }
 
     /// Tells what SeckelAPI has no name for.
     fn unsaid(&mut self, document: &DocumentMut) {
-        let known: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.ours).collect();
         leaves(document.as_table(), &mut Vec::new(), &mut |path, _, _| {
-            if !known.contains(path.join(".").as_str()) && alias(path).is_none() {
+            if Target::of_ours(path).is_none() {
                 self.report.add(Outcome::Lossy, self.insula, path, None, Some("SeckelAPI has no such setting"));
             }
         });
+    }
+}
+
+/// Whether there is something in the place of a value, or of a table that it would be in.
+fn is_there(table: &Table, path: &[String]) -> bool {
+    match path {
+        [key] => table.contains_key(key),
+        [key, rest @ ..] => match table.get(key) {
+            Some(Item::Table(inner)) => is_there(inner, rest),
+            other => other.is_some(),
+        },
+        [] => false,
     }
 }

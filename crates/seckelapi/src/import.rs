@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use toml_edit::{DocumentMut, Item, RawString, Table, TableLike, Value};
 
 use crate::{
-    File, GroupPlan, KEPT, Outcome, Report, Setting, Unreadable, by_name,
+    File, GroupPlan, KEPT, Outcome, Report, Unreadable,
     groups::{self, Groups},
     parsed,
-    settings::{ALWAYS, WITHOUT},
+    settings::{ALWAYS, Target},
     toolkit,
 };
 
@@ -58,7 +58,7 @@ pub fn import(files: &[File]) -> Result<Imported, Unreadable> {
 struct Import {
     ours: DocumentMut,
     kept: Vec<(String, DocumentMut)>,
-    taken: BTreeSet<&'static str>,
+    taken: BTreeSet<String>,
     groups: Groups,
     report: Report,
 }
@@ -85,10 +85,6 @@ impl Import {
 
     fn look_at(&mut self, file: &str, path: &mut Vec<String>, key: &str, table: &mut dyn TableLike) {
         let Some(item) = table.get_mut(key) else { return };
-        if let Some((_, instead)) = WITHOUT.iter().find(|(name, _)| *name == key) {
-            self.report.add(Outcome::Lossy, file, path, None, Some(instead));
-            return;
-        }
         if let Some(inner) = item.as_table_like_mut() {
             if groups::is_field(key) {
                 self.by_group(file, path, key, inner);
@@ -106,8 +102,8 @@ impl Import {
             self.report.add(outcome, file, path, None, Some(note));
             return;
         }
-        match by_name(key) {
-            Some(setting) => self.setting(file, path, setting, table),
+        match Target::of_theirs(path) {
+            Some(target) => self.setting(file, path, key, &target, table),
             None if groups::is_field(key) => {
                 let note = "whose it is cannot be told; each group has its own: insula group set NAME";
                 self.report.add(Outcome::Lossy, file, path, None, Some(note));
@@ -117,12 +113,13 @@ impl Import {
     }
 
     /// Moves the value of a setting, its comments with it, and leaves a mark.
-    fn setting(&mut self, file: &str, path: &[String], setting: &'static Setting, table: &mut dyn TableLike) {
-        let Some(value) = table.get(setting.theirs).and_then(Item::as_value) else {
+    fn setting(&mut self, file: &str, path: &[String], key: &str, target: &Target, table: &mut dyn TableLike) {
+        let Some(value) = table.get(key).and_then(Item::as_value) else {
             return self.report.add(Outcome::Lossy, file, path, None, Some("expected one value, not a list of tables"));
         };
-        let ours = match setting.to_ours(value) {
-            Ok(_) if !self.taken.insert(setting.ours) => {
+        let mark = target.mark();
+        let ours = match target.to_ours(value) {
+            Ok(_) if !self.taken.insert(mark.clone()) => {
                 return self.report.add(Outcome::Lossy, file, path, None, Some("it is there a second time"));
             }
             Ok(ours) => ours,
@@ -131,15 +128,15 @@ impl Import {
             }
         };
         let mut before = None;
-        if let Some(mut key) = table.key_mut(setting.theirs) {
+        if let Some(mut key) = table.key_mut(key) {
             before = take_comment(key.leaf_decor_mut().prefix().cloned());
             if before.is_some() {
                 key.leaf_decor_mut().set_prefix("");
             }
         }
         let mut after = None;
-        if let Some(value) = table.get_mut(setting.theirs).and_then(Item::as_value_mut) {
-            let mut mark = Value::from(mark(setting));
+        if let Some(value) = table.get_mut(key).and_then(Item::as_value_mut) {
+            let mut mark = Value::from(mark);
             *mark.decor_mut() = value.decor().clone();
             after = take_comment(mark.decor().suffix().cloned());
             if after.is_some() {
@@ -147,8 +144,8 @@ impl Import {
             }
             *value = mark;
         }
-        put(self.ours.as_table_mut(), setting.ours, ours, before, after);
-        self.report.add(Outcome::Mapped, file, path, Some(setting.ours), None);
+        put(self.ours.as_table_mut(), &target.ours, ours, before, after);
+        self.report.add(Outcome::Mapped, file, path, Some(&target.ours.join(".")), None);
     }
 
     /// A table with the fields of one group.
@@ -201,11 +198,6 @@ impl Import {
     }
 }
 
-/// What stands in a copy for a value that is elsewhere.
-pub(crate) fn mark(setting: &Setting) -> String {
-    format!("-> {}", setting.ours)
-}
-
 /// White space with a comment in it.
 pub(crate) fn take_comment(decor: Option<RawString>) -> Option<RawString> {
     decor.filter(|text| text.as_str().is_some_and(|text| text.contains('#')))
@@ -214,13 +206,13 @@ pub(crate) fn take_comment(decor: Option<RawString>) -> Option<RawString> {
 /// Writes a value under a key with its sections, which are made where they are missing.
 pub(crate) fn put(
     mut table: &mut Table,
-    path: &str,
+    path: &[String],
     value: Value,
     before: Option<RawString>,
     after: Option<RawString>,
 ) {
-    let (sections, key) = path.rsplit_once('.').unwrap_or(("", path));
-    for section in sections.split('.').filter(|section| !section.is_empty()) {
+    let Some((key, sections)) = path.split_last() else { return };
+    for section in sections {
         let is_missing = !table.contains_key(section);
         let Some(inner) = table.entry(section).or_insert_with(|| Item::Table(Table::new())).as_table_mut() else {
             return;

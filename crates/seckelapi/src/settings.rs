@@ -1,6 +1,8 @@
 //! The settings that both know: one row each. Whoever adds a setting adds a row, and it is converted both ways and works
 //! under both names in `insula.toml`.
 
+use toml_edit::Value;
+
 /// A setting under its two names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -25,8 +27,11 @@ pub enum Unit {
     Seconds(i64, i64),
     /// A list of addresses and CIDR blocks on both sides.
     Networks,
+    /// One of some words on both sides.
+    Word(&'static [&'static str]),
 }
 
+const ACCESS: [&str; 3] = ["read-own-only", "read-write-own", "read-write-all"];
 const COUNT: Unit = Unit::Number(1, u32::MAX as i64);
 const LIMIT: Unit = Unit::Number(0, i64::MAX);
 const GROUP_POWER: Unit = Unit::Number(1, 100);
@@ -56,17 +61,80 @@ pub const SETTINGS: &[Setting] = &[
     security("auth_rate_limit_per_minute", "server.rate_limit.auth_per_minute", COUNT),
     security("api_rate_limit_per_second", "server.rate_limit.api_per_second", COUNT),
     security("api_rate_limit_per_minute", "server.rate_limit.api_per_minute", COUNT),
+    security("default_user_settings_access", "identity.default_user_settings_access", Unit::Word(&ACCESS)),
+    basics("config_preference", "config_preference", Unit::Word(&["tables", "local"])),
     basics("default_max_limit", "query.default_max_limit", LIMIT),
     basics("default_max_where_conditions", "query.default_max_where_conditions", LIMIT),
 ];
 
-/// Settings of SeckelAPI's that Insula cannot be told, each with what there is in its place.
-pub(crate) const WITHOUT: &[(&str, &str)] = &[
-    ("config_preference", "Insula has no settings in the database"),
-    ("core_system_column_overrides", "Insula gives no system columns to its own tables"),
-    ("default_user_settings_access", "each group has its own: insula group set NAME --settings-access WORD"),
-    ("system_column_overrides", "Insula adds no system columns to tables"),
-];
+/// Tables of settings that are called the same on both sides and stand at the top of `insula.toml`: a table for each of
+/// the author's tables, with these keys, each `true` or `false`.
+pub(crate) const COLUMN_CHOICES: [&str; 2] = ["core_system_column_overrides", "system_column_overrides"];
+const CHOICES: [&str; 6] = ["all", "created_at", "created_by", "last_modified_at", "last_modified_by", "pinned_to"];
+const COLUMNS_FILE: &str = "columns.toml";
+
+/// Where a value stands on either side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The path in `insula.toml`.
+    pub(crate) ours: Vec<String>,
+    /// The path in a file of SeckelAPI's that an export makes.
+    pub(crate) theirs: Vec<String>,
+    /// That file.
+    pub(crate) file: &'static str,
+    setting: Option<&'static Setting>,
+}
+
+impl Target {
+    /// What a path in a file of SeckelAPI's is about.
+    pub(crate) fn of_theirs(path: &[String]) -> Option<Self> {
+        match path {
+            [.., choices, table, key] if is_choice(choices, key) => Some(Self::choice(choices, table, key)),
+            _ => path.last().and_then(|name| by_name(name)).map(Self::of),
+        }
+    }
+
+    /// What a path in `insula.toml` is about, under either name, and whether it is Insula's own.
+    pub(crate) fn of_ours(path: &[String]) -> Option<(Self, bool)> {
+        if let [choices, table, key] = path
+            && is_choice(choices, key)
+        {
+            return Some((Self::choice(choices, table, key), true));
+        }
+        let key = path.join(".");
+        let own = SETTINGS.iter().find(|setting| setting.ours == key).map(|setting| (Self::of(setting), true));
+        own.or_else(|| alias(path).map(|setting| (Self::of(setting), false)))
+    }
+
+    fn of(setting: &'static Setting) -> Self {
+        let ours = setting.ours.split('.').map(str::to_owned).collect();
+        Self { ours, theirs: vec![setting.theirs.to_owned()], file: setting.file, setting: Some(setting) }
+    }
+
+    fn choice(choices: &str, table: &str, key: &str) -> Self {
+        let path: Vec<String> = [choices, table, key].map(str::to_owned).into();
+        Self { ours: path.clone(), theirs: path, file: COLUMNS_FILE, setting: None }
+    }
+
+    /// Insula's value for one of SeckelAPI's.
+    pub(crate) fn to_ours(&self, theirs: &Value) -> Result<Value, String> {
+        self.setting.map_or_else(|| Unit::Bool.checked(theirs), |setting| setting.to_ours(theirs))
+    }
+
+    /// SeckelAPI's value for one of Insula's.
+    pub(crate) fn to_theirs(&self, ours: &Value) -> Result<Value, String> {
+        self.setting.map_or_else(|| Unit::Bool.checked(ours), |setting| setting.to_theirs(ours))
+    }
+
+    /// What stands in a copy for a value that is elsewhere.
+    pub(crate) fn mark(&self) -> String {
+        format!("-> {}", self.ours.join("."))
+    }
+}
+
+fn is_choice(choices: &str, key: &str) -> bool {
+    COLUMN_CHOICES.contains(&choices) && CHOICES.contains(&key)
+}
 
 /// Settings of SeckelAPI's that are always the same in Insula.
 pub(crate) const ALWAYS: &[(&str, bool, &str)] =

@@ -114,12 +114,12 @@ fn files_come_back_as_they_were() {
 }
 
 #[test]
-fn toolkits_change_where_they_must() {
+fn toolkits_keep_aside_what_is_not_known() {
     let imported = imported(&[file("toolkits/beepzone.toml", TOOLKIT)]);
     let text = &imported.toolkits[0].text;
     let toolkit: toml::Table = toml::from_str(text).unwrap();
     let endpoint = &toolkit["endpoints"]["0"];
-    assert_eq!(endpoint["timeout"].as_str(), Some("10s"));
+    assert_eq!(endpoint["timeout_seconds"].as_integer(), Some(10));
     assert!(text.contains("path = \"kiosk/scan\" # of the kiosk"), "{text}");
     for gone in ["audit", "legacy"] {
         assert!(!toolkit.contains_key(gone) && toolkit["x_seckelapi"].get(gone).is_some(), "{text}");
@@ -174,6 +174,27 @@ fn names_stand_where_they_may() {
 }
 
 #[test]
+fn system_columns_are_chosen_by_table() {
+    let text = "[columns.system_column_overrides.log] # of the log\nall = false # none\nodd = 1\npinned_to = 3\n";
+    let imported = imported(&[file("columns.toml", text)]);
+    assert!(imported.insula.starts_with("[system_column_overrides.log]\nall = false # none\n"), "{}", imported.insula);
+    let report = &imported.report.entries;
+    assert_eq!(outcome(report, "columns.system_column_overrides.log.odd").outcome, Outcome::Unknown);
+    assert_eq!(exported(&imported).files, [file("columns.toml", text)]);
+    let ours = "[core_system_column_overrides.users]\npinned_to = false\n";
+    assert_eq!(export("insula.toml", ours, &[]).unwrap().files, [file("columns.toml", ours)]);
+}
+
+/// What a tenant may keep in its table of settings has the same names there.
+#[test]
+fn settings_of_tables_have_the_same_names() {
+    for setting in kernel::settings::ALL {
+        let known = super::by_name(setting.name).unwrap_or_else(|| panic!("{} is not in the table", setting.name));
+        assert_eq!(known.ours, setting.key);
+    }
+}
+
+#[test]
 fn wrong_files_are_named_with_their_line() {
     let error = import(&[file("a.toml", "x = 1\ny = \n")]).unwrap_err();
     assert_eq!((error.path.as_str(), error.line), ("a.toml", 2));
@@ -207,7 +228,16 @@ fn value() -> impl Strategy<Value = String> {
 
 fn name() -> impl Strategy<Value = String> {
     let known = super::SETTINGS.iter().map(|setting| setting.theirs);
-    let further = ["basic_rules", "max_where_conditions", "persistent_sessions", "config_preference", "power", "url"];
+    let further = [
+        "all",
+        "pinned_to",
+        "basic_rules",
+        "max_where_conditions",
+        "persistent_sessions",
+        "config_preference",
+        "power",
+        "url",
+    ];
     let known: Vec<_> = known.chain(further).map(str::to_owned).collect();
     prop_oneof![
         4 => prop::sample::select(known),
@@ -252,6 +282,7 @@ fn settings_text() -> impl Strategy<Value = String> {
         "[permissions.users]",
         "\n# note\n[s3.deep.er]",
         "[max_where_conditions]",
+        "[columns.system_column_overrides.log]",
         "[\"quoted name\".x]",
     ];
     let section = |head: &'static str| (Just(head), lines());

@@ -1,7 +1,5 @@
-//! Toolkits, which are nearly the same on both sides: what Insula does not know moves to the end and back, and one key
-//! has another name.
+//! Toolkits, which are nearly the same on both sides: what Insula does not know moves to the end and back.
 
-use kernel::Span;
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
 use crate::{KEPT, Outcome, Report, Unreadable, parsed};
@@ -75,12 +73,12 @@ const ENDPOINT: &[Field] = &[
     shared("url", Shape::Text),
     shared("response_format", Shape::Text),
     shared("max_body_size", Shape::Text),
-    shared(THEIR_TIMEOUT, Shape::Number),
+    shared("timeout_seconds", Shape::Number),
     shared("client_filter", Shape::Table(FILTER)),
     shared("inject_db_context", Shape::Texts),
     shared("overwrite_wrapping", Shape::Bool),
     shared("pseudo_querys", Shape::Texts),
-    ours(OUR_TIMEOUT, Shape::Text),
+    ours("timeout", Shape::Text),
     ours("description", Shape::Text),
     ours("rights", Shape::Text),
     ours("answer", Shape::Text),
@@ -125,9 +123,6 @@ const SYSTEM_COLUMNS: &[Field] = &[
     shared("pinned_to", Shape::Bool),
 ];
 
-const THEIR_TIMEOUT: &str = "timeout_seconds";
-const OUR_TIMEOUT: &str = "timeout";
-
 /// Whether a file is a toolkit: it lies in a folder `toolkits`.
 pub fn is_toolkit(path: &str) -> bool {
     name(path).is_some()
@@ -156,12 +151,6 @@ pub(crate) fn import(path: &str, mut document: DocumentMut, report: &mut Report)
     if !kept.is_empty() {
         document.insert(KEPT, Item::Table(kept));
     }
-    each_endpoint(&mut document, |endpoint| {
-        rename(endpoint, THEIR_TIMEOUT, OUR_TIMEOUT, |value| {
-            let seconds = value.as_integer().and_then(|seconds| u64::try_from(seconds).ok());
-            seconds.map(|seconds| Span::seconds(seconds).to_string().into())
-        });
-    });
     Ok(document.to_string())
 }
 
@@ -169,12 +158,6 @@ pub(crate) fn import(path: &str, mut document: DocumentMut, report: &mut Report)
 pub(crate) fn export(path: &str, text: &str, report: &mut Report) -> Result<String, Unreadable> {
     let mut document = parsed(path, text)?;
     let kept = document.remove(KEPT);
-    each_endpoint(&mut document, |endpoint| {
-        rename(endpoint, OUR_TIMEOUT, THEIR_TIMEOUT, |value| {
-            let Span(time) = value.as_str()?.parse().ok()?;
-            (time.subsec_nanos() == 0).then(|| i64::try_from(time.as_secs()).ok().map(Value::from)).flatten()
-        });
-    });
     tell(path, ROOT, &mut Vec::new(), document.as_table(), report);
     if let Some(Item::Table(kept)) = kept {
         give_back(path, kept, &mut Vec::new(), document.as_table_mut(), report);
@@ -292,42 +275,6 @@ fn forget_place(table: &mut Table) {
             Item::Table(inner) => forget_place(inner),
             Item::ArrayOfTables(tables) => tables.iter_mut().for_each(forget_place),
             _ => {}
-        }
-    }
-}
-
-fn each_endpoint(document: &mut DocumentMut, mut change: impl FnMut(&mut dyn TableLike)) {
-    match document.get_mut("endpoints") {
-        Some(Item::Table(tables)) => {
-            tables.iter_mut().filter_map(|(_, item)| item.as_table_like_mut()).for_each(change);
-        }
-        Some(Item::ArrayOfTables(tables)) => tables.iter_mut().for_each(|table| change(table)),
-        _ => {}
-    }
-}
-
-/// Gives a key its other name, in its place, where its value can be said in the other unit.
-fn rename(table: &mut dyn TableLike, from: &str, to: &str, turn: impl FnOnce(&Value) -> Option<Value>) {
-    let Some(old) = table.get(from).and_then(Item::as_value).filter(|_| !table.contains_key(to)) else { return };
-    let Some(mut new) = turn(old) else { return };
-    *new.decor_mut() = old.decor().clone();
-    let names: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
-    // There is no renaming: all keys are taken out and put back in their order.
-    let mut entries: Vec<(Key, Item)> = Vec::new();
-    for name in names {
-        let Some(key) = table.key(&name).cloned() else { continue };
-        let Some(item) = table.remove(&name) else { continue };
-        entries.push(if name == from {
-            (Key::new(to).with_leaf_decor(key.leaf_decor().clone()), Item::Value(new.clone()))
-        } else {
-            (key, item)
-        });
-    }
-    for (key, item) in entries {
-        let decor = key.leaf_decor().clone();
-        table.insert(key.get(), item);
-        if let Some(mut written) = table.key_mut(key.get()) {
-            *written.leaf_decor_mut() = decor;
         }
     }
 }

@@ -194,7 +194,7 @@ impl Database {
 
     /// The smallest sign of life.
     pub async fn probe(&self) -> Result<()> {
-        self.script_value("SELECT 1").await.map(drop)
+        self.fixed(crate::Statement::fixed("SELECT 1")).await.map(drop)
     }
 
     /// Runs SQL text of the operator or of the server itself, several statements at once, in this tenant's schema.
@@ -226,8 +226,8 @@ impl Database {
         }
     }
 
-    async fn script_value(&self, sql: &'static str) -> Result<Vec<Row>> {
-        let statement = crate::Statement::fixed(sql);
+    /// Reads rows by a statement of the store itself.
+    pub(crate) async fn fixed(&self, statement: crate::Statement) -> Result<Vec<Row>> {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.read(statement).await,
             Engine::Postgres(postgres) => postgres.read(&statement).await,

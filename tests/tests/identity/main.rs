@@ -22,6 +22,7 @@ mod links;
 mod logging_in;
 mod passwords;
 mod post;
+mod preferences;
 mod refresh;
 mod rooms;
 mod second_factor;

@@ -6,10 +6,10 @@ use insula_tests::{Backend, Program};
 use jsonschema::Validator;
 use serde_json::Value as Json;
 
-const FILES: [&str; 3] = ["insula", "identity", "rules"];
+const FILES: [&str; 4] = ["insula", "identity", "rules", "toolkit"];
 
 /// What is wrong with each file, by the name of its schema.
-const WRONG: [(&str, &str); 18] = [
+const WRONG: [(&str, &str); 24] = [
     ("insula", "nmae = 1"),
     ("insula", "[server]\nlisten_on = \"127.0.0.1:80\""),
     ("insula", "[server]\nrequest_timeout = 30"),
@@ -31,16 +31,28 @@ const WRONG: [(&str, &str); 18] = [
         "[[rules]]\ntable = \"a\"\ngroups = [\"g\"]\nactions = [\"select\"]\nwhen = { column = \"a\", op = \"~\", value = 1 }",
     ),
     ("rules", "[[rules]]\ntable = \"a\"\ngroups = [\"g\"]\nactions = [\"select\"]\nwhen = { and = [], or = [] }"),
+    ("toolkit", "enabled = true"),
+    ("toolkit", "name = \"a\"\ntabels = []"),
+    ("toolkit", "name = \"a\"\ntype = \"app\""),
+    ("toolkit", "name = \"a\"\n[endpoints.0]\npath = \"x\"\ntype = \"http\""),
+    ("toolkit", "name = \"a\"\n[endpoints.0]\npath = \"x\"\ntype = \"internal\"\nurl = \"http://x/\""),
+    ("toolkit", "name = \"a\"\n[endpoints.first]\npath = \"x\"\ntype = \"internal\""),
 ];
 
 /// What fits.
-const RIGHT: [(&str, &str); 8] = [
+const RIGHT: [(&str, &str); 9] = [
     ("insula", ""),
     ("insula", "[server]\nport = 80\nhost = \"::\"\nmax_body_size = \"2 MB\"\ntrusted_proxies = [\"fd00::/8\"]"),
     ("insula", "master_key_file = \"key\"\n[store]\ndatabase_file = \"url\"\n[identity.mail]\nsmtp_url_file = \"x\""),
     ("insula", "[identity.captcha]\nprovider = \"turnstile\"\nsecret_file = \"captcha\""),
     ("insula", "session_timeout_minutes = 5\n[security]\nenable_rate_limiting = true\n[x_seckelapi.\"a.toml\"]\nb = 1"),
     ("insula", "[identity.providers.google]\nclient_id = \"x\"\nclient_secret_file = \"y\""),
+    (
+        "toolkit",
+        "name = \"a\"\n[endpoints.0]\npath = \"x\"\ntype = \"http\"\nurl = \"http://x/\"\ntimeout_seconds = 3\n\
+        headers = { authorization = { file = \"key\" } }\n[db_fallback_permissions.100]\nbasic_rules = [\"a:rw\"]\n\
+        [pseudo_querys.q]\naction = \"select\"\ntable = \"a\"\nlimit = \"$payload.n\"\n[x_seckelapi]\nold = 1",
+    ),
     ("identity", "registration = \"closed\"\nwhitelisted_pin_ips = [\"192.0.2.7\", \"10.0.0.0/8\"]"),
     (
         "rules",

@@ -40,6 +40,10 @@ fn bodies() -> BTreeMap<&'static str, Json> {
         ("GET /admin/groups/{id}", Json::Null),
         ("PATCH /admin/groups/{id}", json!({"power": 5})),
         ("DELETE /admin/groups/{id}", Json::Null),
+        ("GET /admin/settings", Json::Null),
+        ("PUT /admin/settings/{setting}", json!({"value": 1})),
+        ("DELETE /admin/settings/{setting}", Json::Null),
+        ("GET /admin/audit", Json::Null),
         ("GET /admin/tenants", Json::Null),
         ("POST /admin/tenants", json!({"name": "-"})),
         ("GET /admin/tenants/{name}", Json::Null),
@@ -100,6 +104,7 @@ fn bodies() -> BTreeMap<&'static str, Json> {
         ("POST /query", json!({"action": "count", "table": "notes"})),
         ("GET /permissions", Json::Null),
         ("POST /reload", json!({})),
+        ("POST /preferences", json!({"action": "get", "client": "app"})),
     ])
 }
 

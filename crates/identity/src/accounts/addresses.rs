@@ -64,7 +64,7 @@ impl Identity {
         self.keys.doubt_of(id);
         let changed = found.purpose == Purpose::Change;
         tracing::info!(
-            target: "audit", action = if changed { "change-email" } else { "verify-email" }, outcome = "ok",
+            target: "audit", action = if changed { "change-email" } else { "verify-email" }, outcome = "ok", status = 204,
             tenant = tenant.name, user = before.number, client = %visitor.client, request_id = %visitor.request,
         );
         if let Some(address) = before.email.as_deref().filter(|_| changed && !own) {
@@ -122,7 +122,7 @@ impl Identity {
         let draft = Draft { kind: Kind::ChangeEmail, address: email, user: Some(caller.id), facts: Facts::of(visitor) };
         self.letters.post(tenant, draft).await?;
         tracing::info!(
-            target: "audit", action = "ask-to-change-email", outcome = "ok", tenant = tenant.name, user = caller.number,
+            target: "audit", action = "ask-to-change-email", outcome = "ok", status = 202, tenant = tenant.name, user = caller.number,
             client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())

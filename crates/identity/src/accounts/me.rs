@@ -140,7 +140,7 @@ impl Identity {
         self.sessions.end(&removed.await?);
         self.keys.doubt_of(id);
         tracing::info!(
-            target: "audit", action = "delete-account", outcome = "ok", tenant = tenant.name, user = caller.number,
+            target: "audit", action = "delete-account", outcome = "ok", status = 204, tenant = tenant.name, user = caller.number,
             client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())

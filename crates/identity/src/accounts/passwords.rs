@@ -29,7 +29,7 @@ impl Identity {
             .post(tenant, Draft { kind: Kind::ResetPassword, address: email, user: None, facts: Facts::of(visitor) })
             .await?;
         tracing::info!(
-            target: "audit", action = "forgot-password", outcome = "ok", tenant = tenant.name,
+            target: "audit", action = "forgot-password", outcome = "ok", status = 202, tenant = tenant.name,
             client = %visitor.client, request_id = %visitor.request,
         );
         Ok(())
@@ -83,7 +83,7 @@ impl Identity {
         });
         self.sessions.end(&ended.await?);
         tracing::info!(
-            target: "audit", action = "reset-password", outcome = "ok", tenant = tenant.name, user = number,
+            target: "audit", action = "reset-password", outcome = "ok", status = 204, tenant = tenant.name, user = number,
             client = %visitor.client, request_id = %visitor.request,
         );
         self.tell(tenant, visitor, (id, user.email.as_deref()), Kind::PasswordChanged, None).await;
@@ -125,7 +125,7 @@ impl Identity {
         });
         self.sessions.end(&ended.await?);
         tracing::info!(
-            target: "audit", action = "change-password", outcome = "ok", tenant = tenant.name, user = caller.number,
+            target: "audit", action = "change-password", outcome = "ok", status = 204, tenant = tenant.name, user = caller.number,
             first = !proved.by_password(), client = %visitor.client, request_id = %visitor.request,
         );
         self.tell(tenant, visitor, (id, proved.user.email.as_deref()), Kind::PasswordChanged, None).await;

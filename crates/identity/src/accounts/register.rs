@@ -110,9 +110,11 @@ impl Identity {
     }
 }
 
+/// Where addresses are confirmed, the answer is the same whether or not the address was taken.
 fn registered(tenant: &Tenant, visitor: &Visitor, outcome: &str, user: Option<i64>) {
+    let status = if outcome == "ok" { 201 } else { 202 };
     tracing::info!(
-        target: "audit", action = "register", outcome, tenant = tenant.name, user, client = %visitor.client,
+        target: "audit", action = "register", outcome, status, tenant = tenant.name, user, client = %visitor.client,
         request_id = %visitor.request,
     );
 }

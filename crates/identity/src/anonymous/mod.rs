@@ -58,7 +58,7 @@ impl Identity {
         user.number = added.await?;
         self.anonymous.lock().entry(tenant.id).or_insert_with(|| Arc::clone(tenant));
         tracing::info!(
-            target: "audit", action = "register-anonymously", outcome = "ok", tenant = tenant.name, user = user.number,
+            target: "audit", action = "register-anonymously", outcome = "ok", status = 201, tenant = tenant.name, user = user.number,
             client = %visitor.client, request_id = %visitor.request,
         );
         Ok(Entered { user, tokens })

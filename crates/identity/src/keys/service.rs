@@ -159,9 +159,14 @@ pub(crate) fn written_by(visitor: Option<&Visitor>, user: Option<i64>) -> WriteC
 }
 
 pub(crate) fn audit(action: &str, open: &OpenTenant, key: &Key, user: Option<i64>, visitor: Option<&Visitor>) {
+    let status = match action {
+        "key-create" | "key-rotate" => 201,
+        "key-revoke" => 204,
+        _ => 200,
+    };
     let (client, request_id) = (visitor.map(|it| it.client.to_string()), visitor.map(|it| it.request.to_string()));
     tracing::info!(
-        target: "audit", action, outcome = "ok", tenant = open.tenant.name, user, of = key.owner_number, key = key.id,
+        target: "audit", action, outcome = "ok", status, tenant = open.tenant.name, user, of = key.owner_number, key = key.id,
         name = key.name, kind = key.kind.word(), client, request_id,
     );
 }

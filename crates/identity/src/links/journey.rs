@@ -290,6 +290,7 @@ fn shows(proof: Option<&str>, attempt: &Attempt) -> bool {
 fn turned_back(tenant: &Tenant, visitor: &Visitor, attempt: &Attempt) -> Result<Ended> {
     tracing::info!(
         target: "audit", action = if attempt.user.is_some() { "link" } else { "login" }, outcome = "link_refused",
+        status = if attempt.page.is_some() { 302 } else { Reason::LinkRefused.status() },
         tenant = tenant.name, method = Method::Link.word(), provider = attempt.provider, client = %visitor.client,
         request_id = %visitor.request,
     );

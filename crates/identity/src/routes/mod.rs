@@ -9,6 +9,7 @@ mod keys;
 mod links;
 mod login;
 mod logout;
+mod preferences;
 mod register;
 mod second_factor;
 mod sessions;
@@ -37,6 +38,7 @@ pub fn routes(identity: Arc<Identity>) -> edge::Routes {
         .routes(routes!(register::register))
         .routes(routes!(status::status))
         .routes(routes!(clear_sessions::clear_sessions))
+        .routes(routes!(preferences::preferences))
         .routes(routes!(init::init))
         .routes(routes!(init::init_walnut))
         .merge(sessions::routes())

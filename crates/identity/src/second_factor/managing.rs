@@ -253,7 +253,7 @@ fn recovery_codes(owner: &Owner) -> Result<(Vec<String>, Vec<String>)> {
 
 fn audit(tenant: &Tenant, visitor: &Visitor, caller: &Principal, outcome: &'static str) {
     tracing::info!(
-        target: "audit", action = "second-factor", outcome, tenant = tenant.name, user = caller.number,
+        target: "audit", action = "second-factor", outcome, status = 200, tenant = tenant.name, user = caller.number,
         client = %visitor.client, request_id = %visitor.request,
     );
 }

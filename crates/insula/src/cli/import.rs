@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
 
-use super::{Output, Which};
+use super::{Done, Output, Which};
 use crate::{
     Installation,
     failure::{Failure, Result},
@@ -40,7 +40,7 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) async fn run(self, installation: &Installation, output: Output) -> Result<()> {
-        let (_, open) = installation.open_tenant(self.which.tenant.as_deref()).await?;
+        let (record, open) = installation.open_tenant(self.which.tenant.as_deref()).await?;
         let table = transfer::own_table(&open.data, &self.table)?;
         if table.view {
             return Err(Failure::Usage(format!("{} is a view, which can only be read", self.table)));
@@ -55,8 +55,12 @@ impl Import {
         };
         let size = std::fs::metadata(&job.file).map(|data| data.len()).ok();
         let mut progress = Progress::new("import", size);
-        let report = transfer::import(&open.data, open.is_one_database(), &job, &mut progress).await?;
+        let report = transfer::import(&open.data, open.is_one_database(), &job, &mut progress).await;
         drop(progress);
+        let rows = report.as_ref().ok().map(|report| report.rows - report.resumed_after);
+        let (tenant, table) = (Some(&*record.tenant.name), Some(&*self.table));
+        Done { action: "import", tenant, table, rows, of: None }.audit(&report);
+        let report = report?;
         output.print(&report, || tell(&self.table, &report));
         Ok(())
     }

@@ -7,7 +7,7 @@ use identity::NewUser;
 use serde_json::json;
 use store::NewTenant;
 
-use super::Output;
+use super::{Done, Output};
 use crate::{
     Installation,
     failure::{Failure, Result},
@@ -58,6 +58,8 @@ impl Init {
             .tenants
             .create(new, |_, open| Box::pin(async move { identity.create_user(open, admin).await.map(drop) }))
             .await?;
+        Done { action: "init", tenant: Some(&tenant.name), of: tenant.domain.as_deref(), ..Done::default() }
+            .audit(&Ok(()));
         setup_token::remove(&installation.config);
         let mut value = json!({ "tenant": tenant.name, "domain": tenant.domain, "username": username });
         if let Some(made) = password.to_show() {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{
-    Output, Which,
+    Done, Output, Which,
     api_key::ApiKey,
     key_import::{KeyImportArgs, Secret},
 };
@@ -93,7 +93,9 @@ impl RotateMaster {
         let total = installation.tenants.list().await?.len() as u64;
         let progress = Mutex::new(Progress::new("rotate-master", Some(total)).counting("tenants"));
         let tell = move |done| progress.lock().at(done, done);
-        let rotated = installation.master.rotate(&installation.tenants, tell).await?;
+        let rotated = installation.master.rotate(&installation.tenants, tell).await;
+        Done { action: "rotate-master", ..Done::default() }.audit(&rotated);
+        let rotated = rotated?;
         let value = json!({ "rewrapped": rotated.rewrapped, "key_id": rotated.key_id });
         output.print(&value, || {
             format!(

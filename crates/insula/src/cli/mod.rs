@@ -1,6 +1,7 @@
 //! The command line.
 
 mod api_key;
+mod audit;
 mod config;
 mod export;
 mod group;
@@ -12,12 +13,16 @@ mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod settings;
 mod tenant;
+mod toolkit;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::{Args, Parser, Subcommand};
+use ::audit::Spool;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing::Instrument;
 
 use self::output::Output;
 use crate::{
@@ -88,6 +93,14 @@ enum Command {
     /// Make, list, rotate, revoke and import API keys, and change the key of the installation
     #[command(subcommand)]
     Key(key::Key),
+    /// Check, list and call the toolkits of a tenant, and say who has which place in them
+    #[command(subcommand)]
+    Toolkit(toolkit::Toolkit),
+    /// List, keep and forget the settings that a tenant has in its database
+    #[command(subcommand)]
+    Settings(settings::Settings),
+    /// Show who did what in a tenant
+    Audit(audit::Audit),
     /// Apply the SQL files of a tenant's `migrations` folder
     Migrate(migrate::Migrate),
     /// Read rows from a CSV or JSON lines file into a table
@@ -129,27 +142,85 @@ impl Cli {
             // Commands say themselves what they do.
             "warn".clone_into(&mut config.log.level);
         }
-        log::start(&config.log);
+        let spool = log::start(&config);
+        let span = tracing::info_span!(
+            "command",
+            method = "CLI",
+            route = words(),
+            system_user = rustix::process::getuid().as_raw()
+        );
         match command {
-            Command::Serve(command) => command.run(config, output, process).await,
+            Command::Serve(command) => command.run(config, spool, output, process).await,
             Command::Openapi(command) => command.run(config).await,
-            Command::Init(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::Tenant(command) => command.run(&Installation::open(config).await?, output).await,
-            Command::User(command) => command.run(&existing(config).await?, output).await,
-            Command::Group(command) => command.run(&existing(config).await?, output).await,
-            Command::Key(command) => command.run(&existing(config).await?, output).await,
-            Command::Migrate(command) => command.run(&existing(config).await?, output).await,
-            Command::Import(command) => command.run(&existing(config).await?, output).await,
-            Command::Export(command) => command.run(&existing(config).await?, output).await,
-            Command::Config(_) => Ok(()),
+            // Files by name need no installation.
+            Command::Toolkit(toolkit::Toolkit::Check(check)) if check.names_files() => check.run_on_files(output),
+            command => Box::pin(command.work(config, spool, output)).instrument(span).await,
         }
     }
 }
 
+impl Command {
+    /// Runs a command that works on an installation.
+    async fn work(self, config: Config, spool: Arc<Spool>, output: Output) -> Result<()> {
+        let installation = match self {
+            Self::Init(_) | Self::Tenant(_) => Installation::audited(config, spool).await?,
+            _ => existing(config, spool).await?,
+        };
+        let done = match self {
+            Self::Init(command) => command.run(&installation, output).await,
+            Self::Tenant(command) => command.run(&installation, output).await,
+            Self::User(command) => command.run(&installation, output).await,
+            Self::Group(command) => command.run(&installation, output).await,
+            Self::Key(command) => command.run(&installation, output).await,
+            Self::Toolkit(command) => command.run(&installation, output).await,
+            Self::Settings(command) => command.run(&installation, output).await,
+            Self::Audit(command) => command.run(&installation, output).await,
+            Self::Migrate(command) => command.run(&installation, output).await,
+            Self::Import(command) => command.run(&installation, output).await,
+            Self::Export(command) => command.run(&installation, output).await,
+            Self::Serve(_) | Self::Openapi(_) | Self::Config(_) => Ok(()),
+        };
+        installation.features.audit.finish().await;
+        done
+    }
+}
+
+/// What a command did, for the audit log. Without a tenant it is about the installation, and the first tenant's log has it.
+#[derive(Default)]
+struct Done<'a> {
+    action: &'static str,
+    tenant: Option<&'a str>,
+    of: Option<&'a str>,
+    table: Option<&'a str>,
+    rows: Option<u64>,
+}
+
+impl Done<'_> {
+    /// Writes it down, with how it went.
+    fn audit<T>(&self, outcome: &Result<T>) {
+        let Self { action, tenant, of, table, rows } = *self;
+        let outcome = outcome.as_ref().err().map_or("ok", |failure| failure.reason().unwrap_or("failed"));
+        tracing::info!(target: "audit", action, outcome, tenant, of, table, rows_affected = rows);
+    }
+}
+
+/// The command as it was typed, without what it was given: `insula user create`.
+fn words() -> String {
+    let matches = Cli::command().try_get_matches_from(std::env::args_os()).ok();
+    let mut words = "insula".to_owned();
+    let mut below = matches.as_ref().and_then(clap::ArgMatches::subcommand);
+    while let Some((word, matches)) = below {
+        words.push(' ');
+        words.push_str(word);
+        below = matches.subcommand();
+    }
+    words
+}
+
 /// The installation of a command that needs one to be there: a mistyped folder shall not become one.
-async fn existing(config: Config) -> Result<Installation> {
+async fn existing(config: Config, spool: Arc<Spool>) -> Result<Installation> {
     if config.data.is_dir() {
-        return Installation::open(config).await;
+        return Installation::audited(config, spool).await;
     }
     let data = config.data.display();
     Err(Failure::Missing(format!("there is no folder {data}; make an installation: insula init --domain example.com")))

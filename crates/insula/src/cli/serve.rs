@@ -1,7 +1,8 @@
 //! `insula serve`.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
+use audit::Spool;
 use clap::Args;
 use edge::EdgeConfig;
 use kernel::restart::RestartKind;
@@ -41,11 +42,11 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, config: Config, output: Output, process: Process) -> Result<()> {
+    pub(super) async fn run(self, config: Config, spool: Arc<Spool>, output: Output, process: Process) -> Result<()> {
         let Process { program, sockets } = process;
         let mut signals = Signals::new()?;
         let restarted = sockets.from_predecessor;
-        let starting = Server::start_on(Options { config, demo: self.demo }, sockets);
+        let starting = Server::start_on(Options { config, demo: self.demo, spool: Some(spool) }, sockets);
         let mut server = tokio::select! {
             started = Box::pin(starting) => started?,
             () = signals.stop() => return Ok(()),

@@ -10,7 +10,7 @@ use kernel::{TenantStatus, WriteContext, time};
 use serde::Serialize;
 use store::{NewTenant, TenantRecord};
 
-use super::{Output, output::or_dash};
+use super::{Done, Output, output::or_dash};
 use crate::{
     Installation,
     export_tenant::{Exported, export_to_folder},
@@ -199,10 +199,17 @@ async fn list(installation: &Installation, output: Output) -> Result<()> {
     Ok(())
 }
 
+/// Writes down what became of a tenant, as it is when administrators of the first tenant do the same.
+fn audited<T>(action: &'static str, name: &str, outcome: kernel::Result<T>) -> Result<T> {
+    let outcome = outcome.map_err(Failure::from);
+    Done { action, of: Some(name), ..Done::default() }.audit(&outcome);
+    outcome
+}
+
 async fn set_status(installation: &Installation, name: String, status: TenantStatus) -> Result<String> {
     let record = installation.tenants.by_name(&name).await?;
-    installation.tenants.set_status(&record.tenant, status).await?;
-    Ok(name)
+    let set = installation.tenants.set_status(&record.tenant, status).await;
+    audited("tenant-change", &name, set).map(|()| name)
 }
 
 impl Create {
@@ -215,7 +222,9 @@ impl Create {
             system_database: self.system_database,
             first: false,
         };
-        let tenant = installation.tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await?;
+        let named = if kernel::identifier::is_tenant_name(&new.name) { new.name.clone() } else { String::new() };
+        let created = installation.tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await;
+        let tenant = audited("tenant-create", &named, created)?;
         crate::setup_token::remove(&installation.config);
         Ok(tenant.name.clone())
     }
@@ -225,10 +234,12 @@ impl Set {
     async fn run(self, installation: &Installation) -> Result<String> {
         let record = installation.tenants.by_name(&self.name).await?;
         if self.no_domain || self.domain.is_some() {
-            installation.tenants.set_domain(&record.tenant, self.domain.as_deref()).await?;
+            let set = installation.tenants.set_domain(&record.tenant, self.domain.as_deref()).await;
+            audited("tenant-change", &self.name, set)?;
         }
         if self.no_cors || !self.cors_origin.is_empty() {
-            installation.tenants.set_cors_origins(&record.tenant, &self.cors_origin).await?;
+            let set = installation.tenants.set_cors_origins(&record.tenant, &self.cors_origin).await;
+            audited("tenant-change", &self.name, set)?;
         }
         Ok(self.name)
     }
@@ -238,7 +249,9 @@ impl Export {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         let (record, open) = installation.open_tenant(Some(&self.name)).await?;
         let progress = Progress::new("export", None);
-        let to = export_to_folder(record, open, self.to, self.with_password_hashes, progress).await?;
+        let exported = export_to_folder(record, open, self.to, self.with_password_hashes, progress).await;
+        Done { action: "tenant-export", of: Some(&self.name), ..Done::default() }.audit(&exported);
+        let to = exported?;
         output.print(&to, || {
             let Exported { rows, tables, users } = &to.exported;
             let folder = to.folder.display();
@@ -257,7 +270,8 @@ impl Delete {
         if !self.yes {
             confirm(&self.name)?;
         }
-        installation.tenants.delete(&record, &WriteContext::system()).await?;
+        let deleted = installation.tenants.delete(&record, &WriteContext::system()).await;
+        audited("tenant-delete", &self.name, deleted)?;
         output.print(&serde_json::json!({ "deleted": self.name }), || format!("Tenant {} is gone.", self.name));
         Ok(())
     }

@@ -14,7 +14,10 @@ pub(super) fn resolve(leaves: Vec<Leaf>, mistakes: &mut Vec<Mistake>) -> Vec<Lea
     let mut resolved = Vec::new();
     for leaf in leaves {
         let (written, origin) = (leaf.key(), leaf.origin.clone());
-        let leaf = match seckelapi::alias(&leaf.path) {
+        // What the environment may not set under its own name it may not set under another.
+        let is_closed =
+            |setting: &&seckelapi::Setting| matches!(origin, Origin::Variable(_)) && !setting.ours.contains('.');
+        let leaf = match seckelapi::alias(&leaf.path).filter(|setting| !is_closed(setting)) {
             None => leaf,
             Some(setting) => match turned(setting, leaf) {
                 Ok(leaf) => leaf,

@@ -163,7 +163,7 @@ impl Merged {
     fn finish(mut self, file: Option<PathBuf>, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
         let unplaced =
             || Origin::File { file: file.clone().unwrap_or_else(|| "insula.toml".into()), line: 1, column: 1 };
-        let config = loop {
+        let mut config = loop {
             let error = match serde_path_to_error::deserialize::<_, Config>(Value::Table(self.table.clone())) {
                 Ok(config) => break config,
                 Err(error) => error,
@@ -182,6 +182,7 @@ impl Merged {
             let origin = self.place(&key).unwrap_or_else(unplaced);
             mistakes.push(Mistake { origin, key, problem, suggestion: None });
         }
+        config.written = self.origins.keys().cloned().collect();
         Some(Loaded { config, origins: self.origins, file })
     }
 

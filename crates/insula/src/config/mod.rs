@@ -10,13 +10,16 @@ mod repair;
 mod schema;
 mod secret_file;
 mod show;
+mod table;
 mod tenant;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
+use audit::AuditConfig;
+use columns::SystemColumnsConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
-use kernel::{Secret, seal::SealingKey};
+use kernel::{Secret, columns::ColumnChoices, seal::SealingKey, settings::Preference};
 use query::QueryConfig;
 use serde::{Deserialize, Serialize};
 use store::StoreConfig;
@@ -43,16 +46,30 @@ pub struct Config {
     pub master_key_command: Option<Vec<String>>,
     /// The installation's key of before, while tenants may still be under it: see `insula key rotate-master`.
     pub previous_master_key: Option<Secret>,
+    /// Who wins where a tenant's table of settings and a file speak of the same setting: `tables`, or `local` for what is
+    /// written in a file. It cannot be set by the environment.
+    pub config_preference: Preference,
     /// How the server listens and what it lets in.
     pub server: EdgeConfig,
     /// Where databases are.
     pub store: StoreConfig,
+    /// Which tables get system columns.
+    pub system_columns: SystemColumnsConfig,
+    /// What single tables do not get of the system columns; the same as `overrides` in `[system_columns]`.
+    pub system_column_overrides: ColumnChoices,
+    /// The same as `core_overrides` in `[system_columns]`.
+    pub core_system_column_overrides: ColumnChoices,
     /// Users, sessions and passwords.
     pub identity: IdentityConfig,
     /// The data API.
     pub query: QueryConfig,
+    /// Who did what: the audit log.
+    pub audit: AuditConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// The keys that were written somewhere, so that they are no defaults.
+    #[serde(skip)]
+    pub written: BTreeSet<String>,
 }
 
 impl Default for Config {
@@ -62,11 +79,17 @@ impl Default for Config {
             master_key: None,
             master_key_command: None,
             previous_master_key: None,
+            config_preference: Preference::Tables,
             server: EdgeConfig::default(),
             store: StoreConfig::default(),
+            system_columns: SystemColumnsConfig::default(),
+            system_column_overrides: ColumnChoices::new(),
+            core_system_column_overrides: ColumnChoices::new(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
+            written: BTreeSet::new(),
         }
     }
 }
@@ -98,6 +121,11 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Which tables get system columns, by whatever name it was said.
+    pub(crate) fn system_columns(&self) -> SystemColumnsConfig {
+        self.system_columns.clone().with(&self.system_column_overrides, &self.core_system_column_overrides)
+    }
+
     /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
     fn refused(&self) -> Vec<(String, String)> {
         let mut refused = Vec::new();

@@ -17,11 +17,13 @@ pub enum SchemaOf {
     Identity,
     /// `rules.toml` of a tenant.
     Rules,
+    /// `toolkits/NAME.toml` of a tenant.
+    Toolkit,
 }
 
 impl SchemaOf {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Insula, Self::Identity, Self::Rules];
+    pub const ALL: [Self; 4] = [Self::Insula, Self::Identity, Self::Rules, Self::Toolkit];
 
     /// The file that it is of.
     pub const fn file(self) -> &'static str {
@@ -29,6 +31,7 @@ impl SchemaOf {
             Self::Insula => "insula.toml",
             Self::Identity => "identity.toml",
             Self::Rules => "rules.toml",
+            Self::Toolkit => "toolkit.toml",
         }
     }
 
@@ -38,6 +41,7 @@ impl SchemaOf {
             Self::Insula => insula(),
             Self::Identity => of_tenant(),
             Self::Rules => RuleBook::schema().to_value(),
+            Self::Toolkit => toolkits::schema(),
         };
         titled(schema, self.file())
     }
@@ -103,6 +107,7 @@ fn shape(unit: seckelapi::Unit) -> Map<String, Json> {
         seckelapi::Unit::Number(least, most) | seckelapi::Unit::Seconds(least, most) => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        seckelapi::Unit::Word(words) => json!({ "enum": words }),
         seckelapi::Unit::Networks => json!({ "type": "array", "items": { "type": "string" } }),
     };
     shape.as_object().cloned().unwrap_or_default()

@@ -25,7 +25,7 @@ const RULES: &str = "rules.toml";
 const MAIL: &str = "mail";
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The mistakes in the files of a tenant's folder: `identity.toml`, `rules.toml` and the letters in `mail`. Whether
+/// The mistakes in the files of a tenant's folder: `identity.toml`, `rules.toml`, toolkits and the letters in `mail`. Whether
 /// tables and columns are there is known to the database alone, and not checked.
 pub async fn check_tenant(config: &Config, folder: &Path) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
@@ -37,8 +37,42 @@ pub async fn check_tenant(config: &Config, folder: &Path) -> Vec<Mistake> {
             Err(problem) => mistakes.push(at(file, 1, problem)),
         }
     }
+    mistakes.extend(toolkits(&folder.join(toolkits::FOLDER)));
     mistakes.extend(letters(&folder.join(MAIL)).await);
     mistakes
+}
+
+/// Bad toolkits, each with its own mistakes.
+fn toolkits(folder: &Path) -> Vec<Mistake> {
+    let mut files: Vec<PathBuf> = entries(folder).into_iter().map(|name| folder.join(name)).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    let check = |file: PathBuf| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = match read(&file) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(problem) => return vec![at(file, 1, problem)],
+        };
+        let found = toolkits::check(&query::rules::Grammar, &stem, &text, folder);
+        let place = |mistake: toolkits::Mistake| {
+            // The advice comes last in what is said.
+            let (problem, advice) = match mistake.problem.rsplit_once("; ") {
+                Some((problem, advice)) => (problem.to_owned(), Some(advice.to_owned())),
+                None => (mistake.problem, None),
+            };
+            Mistake { key: mistake.key, suggestion: advice, ..at(file.clone(), mistake.line.max(1), problem) }
+        };
+        found.into_iter().map(place).collect()
+    };
+    files.into_iter().flat_map(check).collect()
+}
+
+/// The names in a folder that are not hidden, in order; none where there is no folder.
+fn entries(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
 }
 
 fn at(file: PathBuf, line: usize, problem: String) -> Mistake {
@@ -191,13 +225,8 @@ async fn letters(folder: &Path) -> Vec<Mistake> {
     let known: Vec<String> =
         letters.flat_map(|name| ["subject", "txt", "html"].map(|ending| format!("{name}.{ending}"))).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut strangers: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.') && !known.contains(&name.as_str()))
-        .collect();
-    strangers.sort();
-    mistakes.extend(strangers.into_iter().map(|name| Mistake {
+    let strangers = entries(folder).into_iter().filter(|name| !known.contains(&name.as_str()));
+    mistakes.extend(strangers.map(|name| Mistake {
         suggestion: mistake::nearest(&name, &known).map(|near| format!("did you mean {near}?")),
         ..at(folder.join(name), 1, "no letter is made of this file".to_owned())
     }));

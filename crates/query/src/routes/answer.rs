@@ -114,11 +114,10 @@ fn key_json(key: &[(String, Value)]) -> Json {
     }
 }
 
-/// A batch: 200 where anything was committed, else the status of its first failure.
-fn batch(results: &[Result<Outcome, Error>], undone: bool, request: RequestId) -> Answer {
-    let failures = results.iter().filter(|result| result.is_err()).count();
-    let status = match results.iter().find_map(|result| result.as_ref().err()) {
-        Some(error) if undone || failures == results.len() => {
+/// The status of a batch: 200 where anything was committed, else that of its first failure.
+pub(super) fn batch_status(results: &[Result<Outcome, Error>], undone: bool) -> StatusCode {
+    match results.iter().find_map(|result| result.as_ref().err()) {
+        Some(error) if undone || results.iter().all(Result::is_err) => {
             if error.reason.status() >= 500 {
                 StatusCode::INTERNAL_SERVER_ERROR
             } else {
@@ -126,7 +125,12 @@ fn batch(results: &[Result<Outcome, Error>], undone: bool, request: RequestId) -
             }
         }
         _ => StatusCode::OK,
-    };
+    }
+}
+
+fn batch(results: &[Result<Outcome, Error>], undone: bool, request: RequestId) -> Answer {
+    let failures = results.iter().filter(|result| result.is_err()).count();
+    let status = batch_status(results, undone);
     let mut out = Vec::with_capacity(256);
     if failures == 0 {
         out.extend_from_slice(br#"{"success":true"#);

@@ -22,7 +22,7 @@ pub(super) async fn permissions(State(service): State<Arc<Service>>, caller: Cal
     let group = &principal.group;
     let room = service.room(&caller.0).await?;
     let (tables, columns) = tables(&room, group);
-    let limits = service.limits(group);
+    let limits = service.limits(&caller.0).await?;
     let toolkits = room.terms.places(principal);
     let mut fields = json!({
         "user": {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use edge::{Answer, Caller, Json, RequestInfo, Result};
 
-use super::answer;
+use super::{answer, audited::Audited};
 use crate::{
     Service,
     request::{Query, QueryRequest},
@@ -29,6 +29,8 @@ pub(super) async fn query(
     Json(request): Json<QueryRequest>,
 ) -> Result<Answer> {
     let query = Query::try_from(request)?;
-    let outcome = service.query(&caller.0, info.id, query).await?;
-    Ok(answer::write(outcome, info.id))
+    let audited = Audited::new(&query);
+    let outcome = service.query(&caller.0, info.id, query).await;
+    audited.record(&caller, &info, &outcome);
+    Ok(answer::write(outcome?, info.id))
 }

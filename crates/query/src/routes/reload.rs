@@ -83,15 +83,16 @@ pub(super) async fn reload(
     let caller = &caller.0;
     service.require_reload(caller)?;
     let kind = request.unwrap_or_default().restart()?;
-    let Reloaded { rules, restarting } = match kind {
-        Some(kind) => service.restart(caller, kind).await?,
-        None => service.reload(caller).await?,
+    let reloaded = match kind {
+        Some(kind) => service.restart(caller, kind).await,
+        None => service.reload(caller).await,
     };
     tracing::info!(
-        target: "audit", action = "reload", outcome = "ok", tenant = caller.tenant.name,
-        user = caller.principal.number, restart = kind.map(RestartKind::word), client = %info.client,
+        target: "audit", action = "reload", outcome = reloaded.as_ref().err().map_or("ok", |error| error.reason.word()),
+        tenant = caller.tenant.name, user = caller.principal.user(), restart = kind.map(RestartKind::word), client = %info.client,
         request_id = %info.id,
     );
+    let Reloaded { rules, restarting } = reloaded?;
     let answer = ReloadAnswer {
         success: true,
         message: "Configuration reloaded successfully",

@@ -8,10 +8,10 @@ use std::{
 
 use kernel::{
     Authenticated, Credential, DataApi, Group, Principal, Program, RequestId, Result, Secret, Tenant, WriteContext,
-    restart::NoRestart, seal::SealingKey, toolkits::ToolkitTerms,
+    seal::SealingKey, toolkits::ToolkitTerms,
 };
 use query::{
-    Outcome, QueryConfig, Service,
+    Doors, Outcome, QueryConfig, Service,
     request::{Query, QueryRequest},
 };
 use serde_json::{Value as Json, json};
@@ -38,7 +38,7 @@ pub(crate) const TICKETS: &str = "CREATE TABLE tickets (id SERIAL, title VARCHAR
     CONSTRAINT tickets_seat UNIQUE (seat));";
 
 fn service(tenants: Arc<Tenants>, shelf: &Arc<Shelf>) -> Arc<Service> {
-    Service::new(tenants, Arc::clone(shelf) as _, QueryConfig::default(), Vec::new(), Arc::new(NoRestart))
+    Service::new(tenants, QueryConfig::default(), Doors { toolkits: Arc::clone(shelf) as _, ..Doors::default() })
 }
 
 impl World {

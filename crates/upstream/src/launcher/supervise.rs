@@ -110,9 +110,8 @@ impl Found {
         let hungry = feed.is_some_and(Feed::is_empty);
         let wanted = if hungry { PollFlags::IN } else { PollFlags::empty() };
         let mut waits = vec![PollFd::new(end, PollFlags::IN), PollFd::new(server, wanted)];
-        if let Some(feed) = feed {
-            let wanted = if hungry { PollFlags::empty() } else { PollFlags::OUT };
-            waits.push(PollFd::new(&feed.pipe, wanted));
+        if let Some(feed) = feed.filter(|_| !hungry) {
+            waits.push(PollFd::new(&feed.pipe, PollFlags::OUT));
         }
         let most = Timespec { tv_sec: most.as_secs() as i64, tv_nsec: most.subsec_nanos().into() };
         match poll(&mut waits, Some(&most)) {

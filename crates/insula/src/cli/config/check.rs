@@ -20,7 +20,7 @@ const TOLD: usize = 200;
 
 #[derive(Args)]
 pub(in crate::cli) struct Check {
-    /// Check a tenant's files, too: identity.toml, rules.toml and the letters in mail
+    /// Check a tenant's files, too: identity.toml, rules.toml, toolkits and the letters in mail
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
     /// Check the files of all tenants

@@ -33,6 +33,8 @@ enum Which {
     Identity,
     /// rules.toml of a tenant
     Rules,
+    /// A toolkit of a tenant
+    Toolkit,
 }
 
 impl Schema {
@@ -42,6 +44,7 @@ impl Schema {
                 Which::Insula => SchemaOf::Insula,
                 Which::Identity => SchemaOf::Identity,
                 Which::Rules => SchemaOf::Rules,
+                Which::Toolkit => SchemaOf::Toolkit,
             };
             let schema = schema.schema();
             output.print(&schema, || readable(&schema));

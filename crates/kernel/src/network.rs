@@ -21,6 +21,14 @@ impl Network {
     }
 }
 
+/// Refuses a list of networks with a network of all addresses in it: it would keep nobody out.
+pub fn check_list(networks: &[Network]) -> Result<(), String> {
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        return Err("a network of all addresses is no list; name the networks of your desks".to_owned());
+    }
+    Ok(())
+}
+
 impl FromStr for Network {
     type Err = String;
 
