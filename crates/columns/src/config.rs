@@ -4,7 +4,7 @@ use kernel::columns::ColumnChoices;
 use serde::{Deserialize, Serialize};
 
 /// Which tables get system columns. Nothing is ever dropped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SystemColumnsConfig {
     /// Whether tenants' own tables get the system columns that they lack; a tenant may say otherwise.

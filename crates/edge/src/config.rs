@@ -10,7 +10,7 @@ use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
 /// How the server listens and what it lets in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EdgeConfig {
     /// The server's name, as `GET /` tells it.
@@ -40,6 +40,7 @@ pub struct EdgeConfig {
     /// Time that a restart spends at most on writing down what sessions did.
     pub restart_flush_timeout: Span,
     /// Networks of the reverse proxies whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Proto` are believed.
+    #[schemars(with = "Vec<String>", inner(pattern(r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$")))]
     pub trusted_proxies: Vec<IpNet>,
     /// Whether a trusted proxy's `X-Real-IP` is believed, before the other headers.
     pub trust_x_real_ip: bool,
@@ -74,7 +75,7 @@ impl Default for EdgeConfig {
 }
 
 /// Limits on requests from one client address (an IPv6 network of 64 bits counts as one address).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimitConfig {
     /// Whether there are limits at all. Never switch them off in production.

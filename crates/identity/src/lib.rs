@@ -57,6 +57,7 @@ pub use keys::{
 pub use letters::PagesConfig;
 pub use links::LinksConfig;
 pub use routes::{assets_routes, routes, webhooks_routes};
+pub use settings::{OF_THE_INSTALLATION, laid_over};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserRecord, UserSession, UserStatus};
 

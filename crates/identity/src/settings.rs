@@ -1,7 +1,7 @@
 //! What a tenant says otherwise than the installation: the file `identity.toml` in its folder, and over it the settings
 //! that it keeps in its database.
 
-use std::{num::NonZeroU32, path::Path, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc};
 
 use kernel::{Error, Overrides, Reason, Result, SettingsTable, Span, Tenant, TenantId, reload::Commit};
 use quick_cache::sync::Cache;
@@ -12,8 +12,8 @@ use crate::IdentityConfig;
 const FILE: &str = "identity.toml";
 const REMEMBERED: usize = 50_000;
 const MOST_BYTES: u64 = 256 << 10;
-/// What all tenants share, so that none may set it.
-const OF_THE_INSTALLATION: [&str; 7] =
+/// Keys of the settings that all tenants share, so that none may set them.
+pub const OF_THE_INSTALLATION: [&str; 7] =
     ["password_hash", "password_memory", "password_passes", "bcrypt_cost", "hash_threads", "hash_queue", "hash_wait"];
 
 /// The settings in force for each tenant: read when they are first needed, and again after a reload.
@@ -95,15 +95,15 @@ impl Settings {
                 tokio::fs::read_to_string(&file).await.map_err(|error| format!("{FILE} cannot be read: {error}"))?
             }
         };
-        let (installation, folder) = (Arc::clone(&self.installation), tenant.folder.clone());
+        let installation = Arc::clone(&self.installation);
         // The check may read files that the settings name.
-        let checked = tokio::task::spawn_blocking(move || overlaid(&installation, &text, &folder)).await;
+        let checked = tokio::task::spawn_blocking(move || overlaid(&installation, &text)).await;
         checked.map_err(|error| format!("{FILE}: {error}"))?.map(Arc::new)
     }
 }
 
 /// The installation's settings with those of a tenant's file over them. The error names file, line and key.
-pub(crate) fn overlaid(installation: &IdentityConfig, text: &str, folder: &Path) -> Result<TenantSettings, String> {
+pub(crate) fn overlaid(installation: &IdentityConfig, text: &str) -> Result<TenantSettings, String> {
     let mistake = |error: &toml::de::Error| format!("{FILE}: {}", error.to_string().trim_end());
     // For the place of a mistake: in the merged table it is lost.
     toml::from_str::<IdentityConfig>(text).map_err(|error| mistake(&error))?;
@@ -111,14 +111,19 @@ pub(crate) fn overlaid(installation: &IdentityConfig, text: &str, folder: &Path)
     if let Some(key) = OF_THE_INSTALLATION.iter().find(|key| theirs.contains_key(**key)) {
         return Err(format!("{FILE}: {key} is for the whole installation; set it in insula.toml"));
     }
-    let mut merged =
-        kernel::secret::exposed(|| Table::try_from(installation)).map_err(|error| format!("{FILE}: {error}"))?;
-    merge(&mut merged, theirs.clone());
-    let settings: IdentityConfig = merged.try_into().map_err(|error| mistake(&error))?;
-    settings.check(Some(folder)).map_err(|(key, mistake)| format!("{FILE}: {key}: {mistake}"))?;
+    let settings = laid_over(installation, theirs.clone()).map_err(|error| format!("{FILE}: {error}"))?;
+    settings.check().map_err(|(key, mistake)| format!("{FILE}: {key}: {mistake}"))?;
     let is_written = |key: Option<&str>| key.is_some_and(|key| theirs.contains_key(key));
     let written = settings.as_overrides().only(|setting| is_written(setting.tenant_key()));
     Ok(TenantSettings { settings: Arc::new(settings), written })
+}
+
+/// The installation's settings with others over them. Errors: what the types say against them.
+pub fn laid_over(installation: &IdentityConfig, theirs: Table) -> Result<IdentityConfig, String> {
+    let merged = kernel::secret::exposed(|| Table::try_from(installation));
+    let mut merged = merged.map_err(|error| error.to_string())?;
+    merge(&mut merged, theirs);
+    merged.try_into().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())
 }
 
 fn merge(base: &mut Table, over: Table) {
@@ -170,7 +175,7 @@ impl IdentityConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
+    use std::sync::Arc;
 
     use kernel::{Overrides, settings::ALL};
 
@@ -179,7 +184,7 @@ mod tests {
 
     fn overlay(text: &str) -> Result<TenantSettings, String> {
         let installation = IdentityConfig { min_clear_sessions_power: 80, ..IdentityConfig::default() };
-        overlaid(&installation, text, Path::new("/nowhere"))
+        overlaid(&installation, text)
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl SystemColumn {
 }
 
 /// Which system columns a table gets: all of them where nothing is said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ColumnChoice {
     /// Whether it gets those of which nothing else is said.

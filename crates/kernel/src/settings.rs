@@ -130,7 +130,7 @@ impl Overrides {
 }
 
 /// Whose preferences the users of a group may read and write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettingsAccess {
     /// They may read their own.
@@ -153,7 +153,7 @@ impl SettingsAccess {
 }
 
 /// Who wins where a file and the table speak of the same setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preference {
     /// The table.

@@ -3,7 +3,7 @@
 use kernel::ability::{self, Ability};
 
 /// Limits of the data API where a group does not say otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryConfig {
     /// Rows that a select returns when it does not say how many.

@@ -21,6 +21,7 @@ mod reading;
 mod registry;
 mod routes;
 mod schedule;
+mod schema;
 mod service;
 mod tables;
 mod terms;
@@ -34,6 +35,7 @@ pub use folder::FOLDER;
 pub use reading::Mistake;
 pub use registry::{Registry, check};
 pub use routes::routes;
+pub use schema::schema;
 pub use service::Service;
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS};
 

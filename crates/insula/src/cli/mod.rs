@@ -107,7 +107,7 @@ enum Command {
     Import(import::Import),
     /// Write the rows of a table or view as CSV or JSON lines
     Export(export::Export),
-    /// Check and show the configuration
+    /// Check, show and convert the configuration
     #[command(subcommand)]
     Config(config::Config),
     /// Print the OpenAPI document
@@ -130,8 +130,9 @@ impl Cli {
             _ => None,
         };
         let loaded = global.load(listen);
+        let asked = global.config;
         if let Command::Config(command) = command {
-            return command.run(output, loaded);
+            return command.run(output, loaded, asked).await;
         }
         if matches!(&command, Command::Serve(serve) if serve.check) {
             return serve::check(loaded).await;

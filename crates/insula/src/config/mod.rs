@@ -2,12 +2,16 @@
 //!
 //! Defaults give way to the file `insula.toml`, the file to the environment, the environment to flags.
 
+mod alias;
 mod layer;
 mod load;
 mod mistake;
+mod repair;
+mod schema;
 mod secret_file;
 mod show;
 mod table;
+mod tenant;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -22,13 +26,15 @@ use store::StoreConfig;
 
 pub use self::{
     layer::Origin,
-    load::{Loaded, Sources, load},
+    load::{Loaded, Sources, check_text, load},
     mistake::{Mistake, Mistakes},
+    schema::SchemaOf,
+    tenant::check_tenant,
 };
 pub(crate) use secret_file::read as read_secret;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The folder with everything that is kept.
@@ -89,7 +95,7 @@ impl Default for Config {
 }
 
 /// What is logged, to standard error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug` or `trace`; also by part of the program, such as `info,store=debug`.
@@ -105,7 +111,7 @@ impl Default for LogConfig {
 }
 
 /// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -159,10 +165,12 @@ impl Config {
         }
         let refused = refused.into_iter().map(|(path, problem)| (path.to_owned(), problem));
         refused
-            .chain(self.identity.check(None).err().map(|(key, problem)| (format!("identity.{key}"), problem)))
+            .chain(self.identity.mistakes().into_iter().map(|(key, problem)| (format!("identity.{key}"), problem)))
             .collect()
     }
 }
 
+#[cfg(test)]
+mod bad_files;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction, transacti
 pub(crate) use error::map as map_error;
 
 /// How SQLite databases are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SqliteConfig {
     /// `true`: an acknowledged write survives a loss of power (`synchronous=FULL`). `false`: it survives a killed

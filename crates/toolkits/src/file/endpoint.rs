@@ -7,7 +7,7 @@ use serde::Deserialize;
 use upstream::{HttpConfig, ProgramConfig};
 
 /// An endpoint. In the file all its keys lie beside each other, those of [`HttpConfig`] or [`ProgramConfig`] among them.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// The path below the toolkit's. `{name}` stands for one segment, `*` at the end for all the rest.
@@ -61,7 +61,7 @@ fn post() -> Vec<Method> {
 }
 
 /// A method by which an endpoint is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// The payload is the query string; `HEAD` asks for the same without the body.
@@ -81,7 +81,7 @@ impl Method {
 }
 
 /// What answers a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndpointKind {
     /// Queries of the toolkit, within this process.
@@ -104,7 +104,7 @@ impl EndpointKind {
 }
 
 /// What becomes of the answer of a service.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ResponseFormat {
     /// It is JSON and becomes `data`.
@@ -115,7 +115,7 @@ pub enum ResponseFormat {
 }
 
 /// Whose rights queries have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunsAs {
     /// The caller's.
@@ -126,7 +126,7 @@ pub enum RunsAs {
 }
 
 /// What callers may send.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientFilter {
     /// The fields that may be there; any where absent.
@@ -138,7 +138,7 @@ pub struct ClientFilter {
 }
 
 /// What a field is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FieldType {
     /// A text.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// How a column is filled in where a write leaves it out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
     /// What with.
@@ -39,7 +39,7 @@ fn on_insert() -> Vec<WriteAction> {
 }
 
 /// What a column is filled in with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GenerationKind {
     /// A number that counts up and never comes twice.
@@ -55,7 +55,7 @@ pub enum GenerationKind {
 }
 
 /// A write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WriteAction {
     /// A new row.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// What a place in the toolkit gives.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupRights {
     /// Table rules, `table:code`, for the toolkit's `tables`. They add to those of the group in the tenant.

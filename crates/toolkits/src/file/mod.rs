@@ -22,7 +22,7 @@ pub use self::{
 };
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolkitFile {
     /// The name, by which paths, associations and overrides call the toolkit; the same as that of the file.
@@ -93,7 +93,7 @@ impl Default for ToolkitFile {
 }
 
 /// What a toolkit is, which decides where its endpoints are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ToolkitKind {
     /// It has a client of its own; below `/tk/app/`.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// A query as `POST /query` takes it. In `where`, `data`, the `value`s of `filter`, `limit` and `offset` a text that
 /// begins with `$` is replaced when the query runs; everything else is fixed.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PseudoQuery {
     /// What is done.
@@ -45,7 +45,7 @@ pub struct PseudoQuery {
 }
 
 /// What a query does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueryAction {
     /// Reads rows.
@@ -79,7 +79,7 @@ impl QueryAction {
 }
 
 /// How many rows a query must have read, counted or written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// Exactly so many.

@@ -4,7 +4,7 @@ use kernel::Span;
 use serde::Deserialize;
 
 /// Queries that run at certain times, under the toolkit's own rights and as no user.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduledQuery {
     /// When, as a cron expression of five fields: minute, hour, day, month, weekday.

@@ -17,6 +17,9 @@ pub use self::mistake::Mistake;
 pub(crate) use self::mistake::nearest;
 use crate::file::ToolkitFile;
 
+/// The table in which an import from SeckelAPI keeps what is not known here.
+pub(crate) const KEPT: &str = "x_seckelapi";
+
 /// What could be read of a file, and what could not.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -73,6 +76,7 @@ pub(crate) fn read(name: &str, text: &str) -> Draft {
     let span = root.span();
     let mut root = root.into_inner();
     let mut take = |key: &str| root.remove(key);
+    drop(take(KEPT));
     let (endpoints, queries, schedules) = (take("endpoints"), take("pseudo_querys"), take("scheduled_queries"));
     let (groups, fallbacks) = (take("groups"), take("db_fallback_permissions"));
     let (generation, system) = (take("auto_generation"), take("system_column_overrides"));

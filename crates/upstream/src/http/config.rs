@@ -6,7 +6,7 @@ use kernel::{ByteSize, Secret, Span};
 use serde::{Deserialize, Serialize};
 
 /// An HTTP service behind an endpoint.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
     /// Where the service is: `http://` or `https://`, a fixed host and a path. A segment `{name}` is filled from the path
@@ -55,7 +55,7 @@ impl Default for HttpConfig {
 }
 
 /// The value of a header. `Debug` and `Serialize` show neither texts nor the content of files.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(untagged, expecting = "expected a text or { file = \"…\" }")]
 pub enum Header {
     /// A fixed text.
@@ -65,7 +65,7 @@ pub enum Header {
 }
 
 /// The file with the value of a header.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderFile {
     /// The file, relative to the folder of the configuration. White space around its content is left out.

@@ -6,7 +6,7 @@ use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
 /// A program behind an endpoint.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProgramConfig {
     /// The program with its absolute path, and its arguments. No shell reads them. Required.
