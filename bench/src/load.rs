@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long the last answers may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the load driver may be told.
 #[derive(clap::Args)]
@@ -56,7 +56,7 @@ pub(crate) struct Load {
 /// How fast a server was.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Speed {
-    /// Requests that succeeded, and were answered within the time.
+    /// Requests that succeeded, and were answered within the time, or first of their connection.
     pub(crate) requests: usize,
     /// Requests that were refused.
     pub(crate) errors: usize,
@@ -131,16 +131,17 @@ pub(crate) async fn drive(address: SocketAddr, name: &str, users: Vec<Box<dyn Us
         let client = Client::connect(address).await?;
         connections.spawn(connection(client, user, begin, end));
     }
-    let (mut latencies, mut errors) = (Vec::new(), 0);
+    let (mut latencies, mut errors, mut last) = (Vec::new(), 0, end);
     let late = || format!("{name} does not answer any more");
     while let Some(connection) =
         timeout_at((end + PATIENCE).into(), connections.join_next()).await.with_context(late)?
     {
-        let (more, failed) = connection?.with_context(|| format!("Measuring {name}"))?;
-        latencies.extend(more);
-        errors += failed;
+        let done = connection?.with_context(|| format!("Measuring {name}"))?;
+        latencies.extend(done.latencies);
+        errors += done.errors;
+        last = last.max(done.end);
     }
-    Speed::of(latencies, errors, load.time)
+    Speed::of(latencies, errors, last - begin)
         .with_context(|| format!("Not one of {errors} requests to {name} succeeded."))
 }
 
@@ -155,13 +156,17 @@ impl Speed {
     }
 }
 
-/// One connection's microseconds of each success between `begin` and `end`, and the number of its refusals.
-async fn connection(
-    mut client: Client,
-    mut user: Box<dyn User>,
-    begin: Instant,
+/// What came of one connection.
+struct Done {
+    /// The microseconds of each success between `begin` and `end`.
+    latencies: Vec<u32>,
+    /// The number of its refusals.
+    errors: usize,
+    /// When it was over: later than asked for where the first answer was.
     end: Instant,
-) -> Result<(Vec<u32>, usize)> {
+}
+
+async fn connection(mut client: Client, mut user: Box<dyn User>, begin: Instant, end: Instant) -> Result<Done> {
     let (mut latencies, mut errors) = (Vec::new(), 0);
     let mut requests = Requests::default();
     loop {
@@ -173,15 +178,18 @@ async fn connection(
             success &= user.hear(&client.send(request).await?);
         }
         let answered = Instant::now();
-        if answered >= end {
-            return Ok((latencies, errors));
-        }
-        if answered >= begin {
+        let late = answered >= end;
+        // One that takes longer than there is time is measured all the same.
+        let first = latencies.is_empty() && errors == 0;
+        if answered >= begin && (!late || first) {
             if success {
                 latencies.push(micros(answered - sent));
             } else {
                 errors += 1;
             }
+        }
+        if late {
+            return Ok(Done { latencies, errors, end: if first { answered } else { end } });
         }
     }
 }

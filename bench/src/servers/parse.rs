@@ -44,7 +44,10 @@ Parse.Cloud.beforeSave("Message", async ({ object, user, master }) => {
 /// Brings the program in.
 pub(crate) fn program(peers: &Peers) -> Result<PathBuf> {
     let folder = peers.folder("parse")?;
-    let module = json!({ "private": true, "dependencies": { "parse-server": VERSION } }).to_string();
+    // It looks into the insides of `router`, which are others from 2.3 on.
+    let module =
+        json!({ "private": true, "dependencies": { "parse-server": VERSION }, "overrides": { "router": "2.2.0" } });
+    let module = module.to_string();
     let files = [("package.json", module.as_str()), ("cloud.js", CLOUD_CODE)];
     peers::install(&folder, &files, "node_modules/parse-server/bin/parse-server", &mut [peers::npm_install()])
 }
