@@ -5,8 +5,10 @@ mod bare;
 mod chart;
 mod chat;
 mod client;
+mod descriptors;
 mod http;
 mod identity;
+mod instructions;
 mod load;
 mod logins;
 mod machine;
@@ -25,6 +27,7 @@ mod servers;
 mod sessions;
 mod start;
 mod summary;
+mod tenants;
 mod workload;
 
 use anyhow::Result;
@@ -52,6 +55,10 @@ enum Bench {
     Start(start::Options),
     /// Compare log-ins and the renewal of tokens.
     Sessions(sessions::Options),
+    /// Measure thousands of tenants on one server.
+    Tenants(tenants::Options),
+    /// Count the instructions of a request and compare them with those that were accepted.
+    Instructions(instructions::Options),
     /// Compare what a read costs a user, API keys and an anonymous caller.
     Identity(identity::Options),
     /// Compare reads in quiet with reads while storms of log-ins arrive.
@@ -73,6 +80,8 @@ fn main() -> Result<()> {
         Bench::Postgres(options) => postgres::run(&options),
         Bench::Start(options) => start::run(&options),
         Bench::Sessions(options) => sessions::run(&options),
+        Bench::Tenants(options) => tenants::run(&options),
+        Bench::Instructions(options) => instructions::run(&options),
         Bench::Identity(options) => identity::run(&options),
         Bench::Logins(options) => logins::run(&options),
         Bench::Passthrough(options) => passthrough::run(&options),

@@ -57,11 +57,6 @@ impl Process {
         Ok(process)
     }
 
-    /// Its number.
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
     /// Asks it to end as an operator would, and waits for that.
     pub(crate) fn stop(mut self) -> Result<()> {
         if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {

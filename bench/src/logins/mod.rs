@@ -2,7 +2,6 @@
 //! again and again.
 
 mod accounts;
-mod descriptors;
 mod log_ins;
 mod storm;
 
@@ -13,7 +12,7 @@ use serde::Serialize;
 
 use self::log_ins::LogIns;
 use crate::{
-    machine,
+    descriptors, machine,
     plan::{self, Plan},
     report::{self, Measurement},
     rounds::{self, Case},

@@ -102,9 +102,15 @@ impl Installation {
         fs::write(folder.join(file), sql).with_context(|| format!("Cannot write {file}"))
     }
 
-    /// Starts the server. `wrapper` is a program that runs it with more words of its own, such as a profiler.
+    /// Starts the server.
     pub(crate) fn serve(&self) -> Result<(SocketAddr, Process)> {
+        self.serve_with(&[])
+    }
+
+    /// Starts the server with these environment variables.
+    pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Result<(SocketAddr, Process)> {
         let (address, mut command) = self.server()?;
+        command.envs(variables.iter().copied());
         let process = Process::start(&mut command, &self.parent.join("insula.ready"))?;
         Ok((address, process))
     }
@@ -146,12 +152,17 @@ pub(crate) async fn with_callers(installation: &Installation) -> Result<Server> 
     let (address, process) = installation.serve()?;
     let mut tokens = Vec::new();
     for caller in Caller::all() {
-        let body = json!({ "username": caller.name(), "email": caller.email(), "password": PASSWORD }).to_string();
-        let begun = call(address, &post(address, "/auth/register", None, &body)).await?;
-        ensure!(begun["user"]["id"] == caller.user(), "{} has got another number: {}", caller.name(), begun["user"]);
-        tokens.push(token(&begun)?);
+        tokens.push(register(address, caller).await?);
     }
     Ok(Server { process: Rc::new(process), target: target(address, NAME, tokens) })
+}
+
+/// Registers a caller, and gives the session's token.
+pub(crate) async fn register(address: SocketAddr, caller: Caller) -> Result<String> {
+    let body = json!({ "username": caller.name(), "email": caller.email(), "password": PASSWORD }).to_string();
+    let begun = call(address, &post(address, "/auth/register", None, &body)).await?;
+    ensure!(begun["user"]["id"] == caller.user(), "{} has got another number: {}", caller.name(), begun["user"]);
+    token(&begun)
 }
 
 /// Insula as callers with these tokens see it.
