@@ -2,16 +2,17 @@
 
 use std::{fmt::Write as _, fs, net::SocketAddr, num::NonZeroUsize, path::Path, time::Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     client::Client,
-    insula, machine,
+    http::post,
+    machine,
     plan::{self, Plan},
+    servers::{call, insula},
     summary::{Verdict, median},
-    target::post,
 };
 
 /// Toolkit files of each tenant.
@@ -48,16 +49,15 @@ async fn compare(options: &Options) -> Result<()> {
     let plan = &options.plan;
     let folder = plan.folder()?;
     let machine = machine::describe(folder.path())?;
-    let insula = insula::start(&plan.program()?, folder.path()).await?;
+    let insula = insula::chat(&plan.program()?, folder.path()).await?;
     let address = insula.target.address;
     let tenants = folder.path().join("insula/tenants");
-    let begun = insula::call(address, "/auth/login", None, &insula::log_in("admin", insula::PASSWORD)).await?;
-    let token = begun["token"].as_str().context("The log-in gives no token")?;
+    let token = &insula::administrator(address).await?;
     toolkits(&tenants.join(insula::TENANT))?;
     let mut reloads = measured(address, token, 1).await?;
     for number in 2..=options.tenants.get() {
         let name = format!("t{number}");
-        insula::call(address, "/admin/tenants", Some(token), &json!({ "name": name }).to_string()).await?;
+        call(address, &post(address, "/admin/tenants", Some(token), &json!({ "name": name }).to_string())).await?;
         toolkits(&tenants.join(&name))?;
         if number % 1_000 == 0 {
             eprintln!("{number} tenants");
@@ -95,8 +95,7 @@ fn toolkit(number: usize) -> String {
 }
 
 async fn measured(address: SocketAddr, token: &str, tenants: usize) -> Result<Vec<Reload>> {
-    let mut request = Vec::new();
-    post(address, "/reload", Some(token), "{}", &mut request);
+    let request = post(address, "/reload", Some(token), "{}");
     let mut client = Client::connect(address).await?;
     let mut reloads = Vec::with_capacity(RELOADS);
     for _ in 0..RELOADS {

@@ -5,15 +5,16 @@ mod download;
 
 use std::{fmt::Write as _, fs, net::SocketAddr, num::NonZeroU64, path::Path, process::Command};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use self::download::Client;
 use crate::{
-    compare::free_address,
-    insula, machine,
+    http::post,
+    machine,
     plan::{self, Plan},
     process::Process,
+    servers::{call, free_address, insula},
     summary::median,
 };
 
@@ -55,20 +56,20 @@ async fn compare(options: &Options) -> Result<()> {
     let folder = plan.folder()?;
     let machine = machine::describe(folder.path())?;
     let (upstream, _upstream) = upstream(folder.path(), mebibytes)?;
-    let insula = insula::start(&plan.program()?, folder.path()).await?;
+    let insula = insula::chat(&plan.program()?, folder.path()).await?;
     let address = insula.target.address;
     let toolkits = folder.path().join("insula/tenants").join(insula::TENANT).join("toolkits");
     fs::create_dir_all(&toolkits)?;
     fs::write(toolkits.join("files.toml"), toolkit(upstream))?;
-    let begun = insula::call(address, "/auth/login", None, &insula::log_in("admin", insula::PASSWORD)).await?;
-    let token = begun["token"].as_str().context("The log-in gives no token")?;
-    insula::call(address, "/reload", Some(token), "{}").await?;
+    let token = insula::administrator(address).await?;
+    call(address, &post(address, "/reload", Some(&token), "{}")).await?;
 
     let expected = blob::checksum(mebibytes);
     let mut rounds = Vec::new();
     for client in [Client::Checks, Client::Discards] {
         for round in plan.rounds() {
-            let ways = [(DIRECT, upstream, "/blob", None), (THROUGH, address, "/tk/app/files/big", Some(token))];
+            let ways =
+                [(DIRECT, upstream, "/blob", None), (THROUGH, address, "/tk/app/files/big", Some(token.as_str()))];
             for (server, address, path, token) in ways {
                 let got = download::download(address, path, token, client).await?;
                 ensure!(got.bytes == mebibytes << 20, "{server} sent {} bytes", got.bytes);

@@ -4,11 +4,22 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Makes room for as many open files, in this process and in those that it starts.
-pub(super) fn raise(wanted: u64) -> Result<()> {
+pub(crate) fn raise(wanted: u64) -> Result<()> {
     match raised(getrlimit(Resource::Nofile), wanted)? {
         Some(limit) => setrlimit(Resource::Nofile, limit).context("Cannot raise the limit of open files"),
         None => Ok(()),
     }
+}
+
+/// As [`raise`], or as far as it goes; gives how many files may be open then, where there is a limit.
+pub(crate) fn try_to_raise(wanted: u64) -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    // Root may go beyond the hard limit.
+    let beyond = Rlimit { current: Some(wanted), maximum: Some(wanted) };
+    if raise(wanted).is_err() && setrlimit(Resource::Nofile, beyond).is_err() {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
+    getrlimit(Resource::Nofile).current
 }
 
 /// The limits under which there is room; none where there is already. No limit is the highest.
