@@ -1,4 +1,4 @@
-//! A chat on SQLite: one message written, read, listed, on Insula, on the bare server and on PocketBase, in turn.
+//! A chat on SQLite: one message written, read, listed, on Insula, on the bare server and on `PocketBase`, in turn.
 
 use std::{num::NonZeroUsize, path::Path};
 

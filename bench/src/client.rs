@@ -186,7 +186,7 @@ mod tests {
             let answer =
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nb\r\n, \r\n\r\nworld\r\n0\r\n\r\n";
             for _ in 0..2 {
-                stream.read(&mut [0; 64]).await?;
+                assert_ne!(stream.read(&mut [0; 64]).await?, 0);
                 // Byte by byte, so that every state of being incomplete is gone through.
                 for byte in answer {
                     stream.write_all(&[*byte]).await?;

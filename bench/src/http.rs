@@ -46,7 +46,7 @@ impl Requests {
 }
 
 /// Whom a request is for: an address, or the name of a host.
-pub(crate) trait Host {
+pub(crate) trait Host: Copy {
     /// Writes it as the header wants it.
     fn write(&self, bytes: &mut Vec<u8>);
 }

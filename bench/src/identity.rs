@@ -79,7 +79,7 @@ async fn callers(insula: Server) -> Result<Vec<Server>> {
     }
     callers.push((AUTHENTICATED[0], token));
     let caller =
-        |(name, token)| Server { process: Rc::clone(&process), target: insula::target(address, name, vec![token]) };
+        |(name, token)| Server { process: Rc::clone(&process), target: insula::target(address, name, &[token]) };
     Ok(callers.into_iter().map(caller).collect())
 }
 

@@ -124,7 +124,7 @@ async fn count(
     command.env("TOKIO_WORKER_THREADS", "1");
     let log = folder.join("valgrind.log");
     let process = Process::spawn(&mut command, &log)?;
-    let target = insula::target(address, insula::NAME, vec![token.to_owned()]);
+    let target = insula::target(address, insula::NAME, &[token.to_owned()]);
     let sent = send(&target, workload, requests).await;
     process.stop()?;
     let said = fs::read_to_string(&log)?;

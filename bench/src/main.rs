@@ -47,7 +47,7 @@ enum Bench {
     BarePostgres(bare::postgres::Options),
     /// Put one workload on a server that runs already, and say how fast it was.
     Load(load::Options),
-    /// Bring up Insula, the bare server and PocketBase, run every workload on each in turn, and compare.
+    /// Bring up Insula, the bare server and `PocketBase`, run every workload on each in turn, and compare.
     Run(chat::Options),
     /// Compare Insula with other servers before PostgreSQL.
     Postgres(postgres::Options),

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 /// A server that Insula is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Peer {
-    /// PocketBase, built from its Go module.
+    /// `PocketBase`, built from its Go module.
     Pocketbase,
     /// `PostgREST`, from npm.
     Postgrest,
@@ -40,13 +40,12 @@ impl Peers {
 
     /// The folder in which one thing is kept.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
-        let all = match &self.peers {
-            Some(folder) => folder.clone(),
+        let all = if let Some(folder) = &self.peers {
+            folder.clone()
+        } else {
             // The program is in `release` or `debug` of the build's folder.
-            None => {
-                let program = std::env::current_exe()?;
-                program.ancestors().nth(2).context("This program is nowhere")?.join("bench-peers")
-            }
+            let program = std::env::current_exe()?;
+            program.ancestors().nth(2).context("This program is nowhere")?.join("bench-peers")
         };
         let folder = all.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("Cannot make {}", folder.display()))?;
@@ -71,7 +70,7 @@ pub(crate) fn install(
     commands: &mut [Command],
 ) -> Result<PathBuf> {
     let product = folder.join(product);
-    let recipe: String = files.iter().map(|(name, text)| format!("{name}\n{text}\n")).collect();
+    let recipe: String = files.iter().flat_map(|(name, text)| [*name, "\n", *text, "\n"]).collect();
     let done = folder.join("recipe");
     if product.exists() && fs::read_to_string(&done).is_ok_and(|made| made == recipe) {
         return Ok(product);

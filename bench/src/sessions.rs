@@ -1,4 +1,4 @@
-//! Sessions: what a log-in and the renewal of a token cost, on Insula and on PocketBase.
+//! Sessions: what a log-in and the renewal of a token cost, on Insula and on `PocketBase`.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::Path};
 

@@ -75,12 +75,11 @@ async fn compare(options: &Options) -> Result<()> {
     let plan = &options.plan;
     let folder = plan.folder()?;
     let machine = machine::describe(folder.path())?;
-    let databases = match &options.url {
-        Some(url) => Some(Databases::make(url).await?),
-        None => {
-            eprintln!("PostgREST and Parse are left out: there is no PostgreSQL (INSULA_BENCH_POSTGRES_URL).");
-            None
-        }
+    let databases = if let Some(url) = &options.url {
+        Some(Databases::make(url).await?)
+    } else {
+        eprintln!("PostgREST and Parse are left out: there is no PostgreSQL (INSULA_BENCH_POSTGRES_URL).");
+        None
     };
     let starts = measure(options, folder.path(), databases.as_ref()).await;
     if let Some(databases) = databases {

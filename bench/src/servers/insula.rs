@@ -154,7 +154,7 @@ pub(crate) async fn with_callers(installation: &Installation) -> Result<Server> 
     for caller in Caller::all() {
         tokens.push(register(address, caller).await?);
     }
-    Ok(Server { process: Rc::new(process), target: target(address, NAME, tokens) })
+    Ok(Server { process: Rc::new(process), target: target(address, NAME, &tokens) })
 }
 
 /// Registers a caller, and gives the session's token.
@@ -166,7 +166,7 @@ pub(crate) async fn register(address: SocketAddr, caller: Caller) -> Result<Stri
 }
 
 /// Insula as callers with these tokens see it.
-pub(crate) fn target(address: SocketAddr, name: &'static str, tokens: Vec<String>) -> Target {
+pub(crate) fn target(address: SocketAddr, name: &'static str, tokens: &[String]) -> Target {
     let headers = tokens.iter().map(|token| bearer(Some(token))).collect();
     Target { address, name, dialect: Arc::new(Insula { headers }) }
 }

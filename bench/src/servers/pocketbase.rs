@@ -1,6 +1,7 @@
-//! PocketBase with the same tables, rows, users and rules.
+//! `PocketBase` with the same tables, rows, users and rules.
 
 use std::{
+    fmt::Write as _,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -117,7 +118,7 @@ impl Installation {
     }
 }
 
-/// The chat on PocketBase, with the callers logged in.
+/// The chat on `PocketBase`, with the callers logged in.
 pub(crate) async fn chat(program: &Path, parent: &Path, name: &'static str) -> Result<Server> {
     let (address, process) = Installation::make(program, parent, name).await?.serve()?;
     let mut headers = Vec::new();
@@ -136,7 +137,7 @@ async fn log_in(address: SocketAddr, collection: &str, identity: &str) -> Result
     Ok(begun["token"].as_str().context("No session begins")?.to_owned())
 }
 
-/// A number as PocketBase wants ids: fifteen digits.
+/// A number as `PocketBase` wants ids: fifteen digits.
 fn id(number: i64) -> String {
     format!("{number:015}")
 }
@@ -205,7 +206,9 @@ fn rows(file: &Path) -> Result<()> {
         SELECT printf('%015d', n), printf('%015d', n % 10 * 10 + n / 10 % 10 + 1), printf('%015d', n / 10 + 1) FROM number;"
     );
     for table in Rule::ALL.map(Rule::table) {
-        script += &format!(
+        // Writing to text does not fail.
+        let _ = write!(
+            script,
             "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {ROWS})
             INSERT INTO {table} (id, room, author, body, created_at)
             SELECT printf('%015d', n), printf('%015d', n % 100 + 1), printf('%015d', n % 1000 + 1),
@@ -218,7 +221,7 @@ fn rows(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// How PocketBase is asked.
+/// How `PocketBase` is asked.
 struct PocketBase {
     headers: Vec<String>,
 }

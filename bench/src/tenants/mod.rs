@@ -133,7 +133,7 @@ async fn as_shipped(
     facts.push(times("first request", count, first));
     first_requests(address, known, &order[..OPEN.min(count)]).await?;
     facts.push(memory("open", &process, count, OPEN.min(count)).await);
-    let server = Server { process: Rc::new(process), target: insula::target(address, insula::NAME, vec![]) };
+    let server = Server { process: Rc::new(process), target: insula::target(address, insula::NAME, &[]) };
     for round in plan.rounds() {
         for (workload, used) in [("1 tenant", 1), ("100 tenants", SOME.min(count)), ("all tenants", count)] {
             facts.push(Fact::Load(load(options, &server, workload, &known[..used], round).await?));
@@ -162,7 +162,7 @@ async fn all_open(
     let all: Vec<usize> = (0..count).collect();
     first_requests(address, known, &all).await?;
     facts.push(memory("all open", &process, count, count).await);
-    let server = Server { process: Rc::new(process), target: insula::target(address, insula::NAME, vec![]) };
+    let server = Server { process: Rc::new(process), target: insula::target(address, insula::NAME, &[]) };
     for round in options.plan.rounds() {
         for (workload, used) in [("1 tenant, all open", 1), ("all tenants, all open", count)] {
             facts.push(Fact::Load(load(options, &server, workload, &known[..used], round).await?));

@@ -1,5 +1,7 @@
 //! Insula's files into SeckelAPI's.
 
+use std::path::Path;
+
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::{
@@ -76,8 +78,11 @@ fn settings_of(document: &DocumentMut) -> Vec<Ours> {
     found
 }
 
+/// What is called with a value: its path, the table that it is in, and its key there.
+type Found<'f> = dyn FnMut(&[String], &dyn TableLike, &str) + 'f;
+
 /// Calls for every value that is not a table.
-fn leaves(table: &dyn TableLike, path: &mut Vec<String>, found: &mut dyn FnMut(&[String], &dyn TableLike, &str)) {
+fn leaves(table: &dyn TableLike, path: &mut Vec<String>, found: &mut Found<'_>) {
     for (key, item) in table.iter() {
         path.push(key.to_owned());
         match item.as_table_like() {
@@ -95,7 +100,9 @@ impl Export<'_> {
         for (file, item) in kept {
             let copy = item.into_table().map_err(|_| format!("{KEPT} has {file:?}, which is not a table"))?;
             let parts = file.split('/');
-            if !file.ends_with(".toml") || parts.clone().any(|part| part.is_empty() || part.starts_with('.')) {
+            if Path::new(&*file).extension().is_none_or(|end| end != "toml")
+                || parts.clone().any(|part| part.is_empty() || part.starts_with('.'))
+            {
                 return Err(format!("{KEPT} has {file:?}, which is not the path of a file below a folder"));
             }
             copies.push((file, copy));
@@ -113,7 +120,7 @@ impl Export<'_> {
             copy.decor_mut().clear();
             let mut document = DocumentMut::from(copy);
             document.set_trailing(end);
-            self.files.push((file.to_string(), document));
+            self.files.push((file.clone(), document));
         }
         Ok(())
     }

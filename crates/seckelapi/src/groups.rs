@@ -43,7 +43,9 @@ impl GroupPlan {
         let mut flag = |name: &str, value: &str| {
             let _ = write!(command, " {name} {}", quoted(value));
         };
-        tenant.iter().for_each(|tenant| flag("--tenant", tenant));
+        if let Some(tenant) = tenant {
+            flag("--tenant", tenant);
+        }
         self.power.iter().for_each(|power| flag("--power", &power.to_string()));
         self.rules.iter().for_each(|rule| flag("--rule", rule));
         self.column_rules.iter().for_each(|rule| flag("--column-rule", rule));

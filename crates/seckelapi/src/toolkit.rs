@@ -146,7 +146,7 @@ pub(crate) fn import(path: &str, mut document: DocumentMut, report: &mut Report)
     let mut kept = Table::new();
     kept.set_implicit(true);
     for (place, key, item) in moved {
-        put(&mut kept, &place, key, item);
+        put(&mut kept, &place, &key, item);
     }
     if !kept.is_empty() {
         document.insert(KEPT, Item::Table(kept));
@@ -245,7 +245,7 @@ fn is_texts(item: &Item) -> bool {
     item.as_array().is_some_and(|list| list.iter().all(Value::is_str))
 }
 
-fn put(mut table: &mut Table, place: &[String], key: Key, item: Item) {
+fn put(mut table: &mut Table, place: &[String], key: &Key, item: Item) {
     for part in place {
         let inner = table.entry(part).or_insert_with(|| {
             let mut inner = Table::new();
@@ -255,7 +255,7 @@ fn put(mut table: &mut Table, place: &[String], key: Key, item: Item) {
         let Some(inner) = inner.as_table_mut() else { return };
         table = inner;
     }
-    table.insert_formatted(&key, unplaced(item));
+    table.insert_formatted(key, unplaced(item));
 }
 
 /// A table without the place in a document that it came from.
@@ -302,15 +302,12 @@ fn tell(file: &str, fields: &'static [Field], path: &mut Vec<String>, table: &dy
 }
 
 fn named(item: &Item) -> Vec<(String, &dyn TableLike)> {
-    match item {
-        Item::ArrayOfTables(tables) => {
-            tables.iter().enumerate().map(|(index, table)| (index.to_string(), table as &dyn TableLike)).collect()
-        }
-        _ => {
-            let tables = item.as_table_like().into_iter().flat_map(TableLike::iter);
-            tables.filter_map(|(name, item)| Some((name.to_owned(), item.as_table_like()?))).collect()
-        }
+    if let Item::ArrayOfTables(tables) = item {
+        let tables = tables.iter().enumerate();
+        return tables.map(|(index, table)| (index.to_string(), table as &dyn TableLike)).collect();
     }
+    let tables = item.as_table_like().into_iter().flat_map(TableLike::iter);
+    tables.filter_map(|(name, item)| Some((name.to_owned(), item.as_table_like()?))).collect()
 }
 
 /// Puts kept keys back into the tables they came from.
@@ -325,7 +322,7 @@ fn give_back(file: &str, kept: Table, path: &mut Vec<String>, table: &mut Table,
             (Item::Table(inner), Some(Item::ArrayOfTables(tables))) => {
                 for (index, item) in inner {
                     let table = index.parse().ok().and_then(|index: usize| tables.get_mut(index));
-                    path.push(index.to_string());
+                    path.push(index.clone());
                     match (item, table) {
                         (Item::Table(inner), Some(table)) => give_back(file, inner, path, table, report),
                         _ => report.add(Outcome::Lossy, file, path, None, Some("the table it was in is gone")),

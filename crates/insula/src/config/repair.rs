@@ -11,11 +11,11 @@ pub(super) type Fits = fn(toml::Table) -> Result<(), String>;
 pub(super) fn suggestion(leaf: &Leaf, fits: Fits) -> Option<String> {
     let fits = |value: &Value| fits(leaf.nested(value.clone())).is_ok();
     let key = leaf.path.last()?;
-    if let Value::Integer(number) = leaf.value {
-        if let Some(near) = nearest(number, &|number| fits(&Value::Integer(number))) {
-            let word = if near > number { "least" } else { "most" };
-            return Some(format!("write {near} at {word}"));
-        }
+    if let Value::Integer(number) = leaf.value
+        && let Some(near) = nearest(number, &|number| fits(&Value::Integer(number)))
+    {
+        let word = if near > number { "least" } else { "most" };
+        return Some(format!("write {near} at {word}"));
     }
     let found = candidates(&leaf.value).into_iter().find(fits)?;
     Some(format!("write {key} = {found}"))

@@ -116,7 +116,9 @@ fn shape(unit: seckelapi::Unit) -> Map<String, Json> {
 fn of_tenant() -> Json {
     let mut schema = of::<IdentityConfig>();
     if let Some(top) = section(&mut schema, &[]) {
-        identity::OF_THE_INSTALLATION.iter().for_each(|key| drop(top.shift_remove(*key)));
+        for key in identity::OF_THE_INSTALLATION {
+            top.shift_remove(key);
+        }
     }
     schema
 }
@@ -134,8 +136,8 @@ fn section<'s>(schema: &'s mut Json, path: &[&str]) -> Option<&'s mut Map<String
 
 /// What a schema refers to, alone or where `null` is the other choice.
 fn reference(schema: &Json) -> Option<&str> {
-    let choices = schema["anyOf"].as_array().into_iter().flatten();
-    schema["$ref"].as_str().or_else(|| choices.filter_map(|choice| choice["$ref"].as_str()).next())
+    let mut choices = schema["anyOf"].as_array().into_iter().flatten();
+    schema["$ref"].as_str().or_else(|| choices.find_map(|choice| choice["$ref"].as_str()))
 }
 
 /// Calls for the schema of every object.

@@ -85,7 +85,7 @@ impl Import {
             Some(name) => tenant_folder(base, name, self.to.is_none())?.join("toolkits"),
         };
         let files = read(&self.folder)?;
-        let imported = seckelapi::import(&files).map_err(unreadable)?;
+        let imported = seckelapi::import(&files).map_err(|error| unreadable(&error))?;
         check_text(&insula, &imported.insula)?;
         let Imported { insula: text, toolkits: made, groups, report } = imported;
         let mut written = vec![(insula, text)];
@@ -123,7 +123,7 @@ impl Export {
             collect(&toolkits, "", 1, &mut files)?;
         }
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let Exported { files, report } = seckelapi::export(&name, &text, &files).map_err(unreadable)?;
+        let Exported { files, report } = seckelapi::export(&name, &text, &files).map_err(|error| unreadable(&error))?;
         let written: Vec<_> = files.into_iter().map(|File { path, text }| (self.folder.join(path), text)).collect();
         finish(output, self.strict, self.force, &written, &report, &[])
     }
@@ -133,7 +133,7 @@ fn parent(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new(""))
 }
 
-fn unreadable(error: seckelapi::Unreadable) -> Failure {
+fn unreadable(error: &seckelapi::Unreadable) -> Failure {
     Failure::Usage(error.to_string())
 }
 
@@ -166,7 +166,7 @@ fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<File>) -> 
         // Links to folders are not followed: they may lead in a circle.
         if kind.is_dir() && depth > 1 {
             collect(&path, &format!("{prefix}{name}/"), depth - 1, files)?;
-        } else if name.ends_with(".toml") && path.is_file() {
+        } else if path.extension().is_some_and(|end| end == "toml") && path.is_file() {
             if files.len() == MOST_FILES {
                 return Err(Failure::Usage(format!("{} has more than {MOST_FILES} files", folder.display())));
             }
