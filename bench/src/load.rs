@@ -73,7 +73,7 @@ pub(crate) struct Speed {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (address, name) = (options.target, "the server");
     let target = match &options.token {
-        Some(token) => insula::target(address, name, &[token.clone()]),
+        Some(token) => insula::target(address, name, std::slice::from_ref(token)),
         None => Target { address, name, dialect: Arc::new(bare::Bare) },
     };
     let load = Load { warm_up: Duration::from_secs(options.warm_up), time: Duration::from_secs(options.seconds) };
