@@ -2,27 +2,27 @@
 
 use std::{fmt::Write as _, num::NonZeroUsize, rc::Rc};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::{
-    compare, insula,
-    load::Load,
+    agreement,
+    http::post,
     machine,
     plan::{self, Plan},
     report::{self, Measurement},
-    rounds::{self, Server},
+    rounds::{self, Case},
+    servers::{Server, bare, call, insula},
     summary::{Summary, Verdict},
-    target::{Dialect, Target},
-    workload::Workload,
+    workload::{Operation, Workload},
 };
 
-const BARE: &str = "bare";
 const ANONYMOUS: &str = "anonymous";
 /// Those who say who they are.
 const AUTHENTICATED: [&str; 3] = ["session", "personal key", "server key"];
 /// The kinds of the API keys.
 const KEYS: [(&str, &str); 3] = [(ANONYMOUS, "pk"), (AUTHENTICATED[1], "pat"), (AUTHENTICATED[2], "sk")];
+const READ: &str = Workload::Read.name();
 /// So many times the cost of an anonymous read is promised at the most.
 const LIMIT: f64 = 1.15;
 
@@ -48,39 +48,38 @@ async fn compare(options: &Options) -> Result<()> {
     let plan = &options.plan;
     let folder = plan.folder()?;
     let machine = machine::describe(folder.path())?;
-    let mut servers = callers(insula::start(&plan.program()?, folder.path()).await?).await?;
+    let mut servers = callers(insula::chat(&plan.program()?, folder.path()).await?).await?;
     if !options.no_bare {
-        servers.push(compare::bare(folder.path())?);
+        servers.push(bare::start(folder.path(), bare::NAME)?);
     }
-    rounds::same_answers(&servers).await?;
+    let names: Vec<_> = servers.iter().map(|server| server.target.name).collect();
+    agreement::check(&servers, &names, &[Operation::Read { id: 4_711 }]).await?;
     let mut measurements = Vec::new();
     for connections in options.connections.iter().map(|connections| connections.get()) {
-        let load = Load { workload: Workload::Read, connections, warm_up: plan.warm_up(), time: plan.time() };
-        measurements.extend(rounds::alternate(&mut servers, load, plan.rounds()).await?);
+        let case = Case { workload: Workload::Read, connections };
+        measurements.extend(rounds::alternate(&mut servers, case, plan.load(), plan.rounds()).await?);
     }
     let errors: usize = measurements.iter().map(|one| one.speed.errors).sum();
     ensure!(errors == 0, "{errors} reads were refused, so that the rest says nothing.");
     let [session, personal, server] = AUTHENTICATED;
-    let table = report::table(&measurements, &[BARE, ANONYMOUS, session, personal, server], ANONYMOUS);
+    let table = report::table(&measurements, &[bare::NAME, ANONYMOUS, session, personal, server], ANONYMOUS);
     plan.finish("-identity", &machine, &(table + "\n" + &verdicts(&measurements)), &measurements)
 }
 
 /// The same installation as a user with a session sees it, and as the callers with keys of that user do.
 async fn callers(insula: Server) -> Result<Vec<Server>> {
-    let Server { process, target: Target { address, dialect, .. } } = insula;
-    let Dialect::Insula { token } = dialect else { bail!("The bare server has no callers") };
+    let (process, address) = (insula.process, insula.target.address);
+    let token = insula::user(address).await?;
     let mut callers = Vec::new();
     for (name, kind) in KEYS {
         let wanted = json!({ "kind": kind, "name": name, "scopes": ["data.read"] }).to_string();
-        let made = insula::call(address, "/auth/keys", Some(&token), &wanted).await?;
+        let made = call(address, &post(address, "/auth/keys", Some(&token), &wanted)).await?;
         let token = made["secret"].as_str().context("There is no key in the answer")?.to_owned();
         callers.push((name, token));
     }
     callers.push((AUTHENTICATED[0], token));
-    let caller = |(name, token)| Server {
-        process: Rc::clone(&process),
-        target: Target { address, name, dialect: Dialect::Insula { token } },
-    };
+    let caller =
+        |(name, token)| Server { process: Rc::clone(&process), target: insula::target(address, name, vec![token]) };
     Ok(callers.into_iter().map(caller).collect())
 }
 
@@ -90,9 +89,9 @@ fn verdicts(measurements: &[Measurement]) -> String {
     cases.dedup();
     let mut lines = String::new();
     for connections in cases {
-        let Some(anonymous) = Summary::of_case(measurements, ANONYMOUS, connections) else { continue };
+        let Some(anonymous) = Summary::of_case(measurements, (READ, connections), ANONYMOUS) else { continue };
         for caller in AUTHENTICATED {
-            let Some(known) = Summary::of_case(measurements, caller, connections) else { continue };
+            let Some(known) = Summary::of_case(measurements, (READ, connections), caller) else { continue };
             let name = format!("read × {connections}");
             let (processor, throughput) = cost(&known, &anonymous);
             let processor = processor.map_or_else(|| "unknown".to_owned(), |verdict| verdict.to_string());
@@ -122,7 +121,7 @@ mod tests {
     fn round(server: &'static str, connections: usize, per_second: f64, processor_us: Option<f64>) -> Measurement {
         let speed = Speed { requests: 1, errors: 0, per_second, p50: 1, p95: 2, p99: 3, longest: 4 };
         let (round, seconds) = (1, 1.0);
-        Measurement { workload: "read", connections, server, round, seconds, processor_us, memory_kib: None, speed }
+        Measurement { workload: "read", connections, server, round, seconds, processor_us, peak_kib: None, speed }
     }
 
     #[test]

@@ -10,12 +10,16 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::pinning;
+
 const SYNCS: usize = 51;
 
 /// A machine, as far as it matters.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cores: usize,
+    /// Whether the driver has a core of its own.
+    pub(crate) driver_apart: bool,
     pub(crate) memory_mib: Option<u64>,
     pub(crate) kernel: Option<String>,
     pub(crate) processor: Option<String>,
@@ -25,11 +29,12 @@ pub(crate) struct Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cores, memory_mib, kernel, processor, sync_us } = self;
+        let Self { cores, driver_apart, memory_mib, kernel, processor, sync_us } = self;
         let unknown = || "unknown".to_owned();
         let memory = memory_mib.map_or_else(unknown, |mib| mib.to_string());
         let (processor, kernel) = (processor.as_deref().unwrap_or("unknown"), kernel.as_deref().unwrap_or("unknown"));
-        write!(f, "{cores} cores, {memory} MiB, {processor}, Linux {kernel}, 4 KiB to disk in {sync_us} µs")
+        let driver = if *driver_apart { "one of them for the driver" } else { "shared by servers and driver" };
+        write!(f, "{cores} cores ({driver}), {memory} MiB, {processor}, Linux {kernel}, 4 KiB to disk in {sync_us} µs")
     }
 }
 
@@ -41,7 +46,8 @@ pub(crate) fn describe(folder: &Path) -> Result<Machine> {
     };
     let memory = line("/proc/meminfo", "MemTotal").and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok());
     Ok(Machine {
-        cores: std::thread::available_parallelism()?.get(),
+        cores: pinning::cores(),
+        driver_apart: pinning::is_apart(),
         memory_mib: memory.map(|kib| kib >> 10),
         kernel: line("/proc/sys/kernel/osrelease", ""),
         processor: line("/proc/cpuinfo", "model name"),

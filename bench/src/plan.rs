@@ -7,7 +7,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio::{runtime, signal};
 
-use crate::{machine::Machine, report};
+use crate::{chart::Chart, load::Load, machine::Machine, pinning, report};
 
 /// The options that all comparisons share.
 #[derive(clap::Args)]
@@ -48,6 +48,11 @@ impl Plan {
         Duration::from_secs(if self.quick { 1 } else { self.seconds.get() as u64 })
     }
 
+    /// Whether the rounds are short.
+    pub(crate) const fn is_quick(&self) -> bool {
+        self.quick
+    }
+
     /// Insula's program.
     pub(crate) fn program(&self) -> Result<PathBuf> {
         let program = match &self.insula {
@@ -64,12 +69,29 @@ impl Plan {
         Ok(tempfile::Builder::new().prefix("insula-bench-").tempdir_in(parent)?)
     }
 
+    /// The load of each run.
+    pub(crate) fn load(&self) -> Load {
+        Load { warm_up: self.warm_up(), time: self.time() }
+    }
+
     /// Prints the table and keeps the lines in a file of their own, unless the rounds were short. The comparison's name
     /// is in the file's name.
     pub(crate) fn finish(&self, name: &str, machine: &Machine, table: &str, lines: &[impl Serialize]) -> Result<()> {
+        self.finish_with(name, machine, table, lines, &[])
+    }
+
+    /// As [`Plan::finish`], with charts.
+    pub(crate) fn finish_with(
+        &self,
+        name: &str,
+        machine: &Machine,
+        table: &str,
+        lines: &[impl Serialize],
+        charts: &[Chart],
+    ) -> Result<()> {
         println!("{machine}\n\n{table}");
         if !self.quick {
-            let file = report::keep(&self.results, name, machine, lines)?;
+            let file = report::keep(&self.results, name, machine, lines, charts)?;
             println!("Kept in {}", file.display());
         }
         Ok(())
@@ -78,6 +100,7 @@ impl Plan {
 
 /// Runs a comparison to its end or until it is interrupted. One thread: the server needs the other cores.
 pub(crate) fn run(comparison: impl Future<Output = Result<()>>) -> Result<()> {
+    pinning::begin()?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         tokio::select! {
             done = comparison => done,

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -9,6 +10,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::pinning;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// The kernel counts processor time in hundredths of a second, whatever its own clock does.
@@ -18,22 +22,52 @@ const TICKS_PER_SECOND: u64 = 100;
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts a server and waits until it has written its ready file. What it says goes to a file beside that one.
+    /// Starts a server that writes a ready file, and waits for it. What it says goes to a file beside that one.
     pub(crate) fn start(command: &mut Command, ready_file: &Path) -> Result<Self> {
+        // One that was started before may have left its own.
+        let _ = fs::remove_file(ready_file);
+        command.arg("--ready-file").arg(ready_file);
+        Self::start_until(command, &ready_file.with_extension("log"), || ready_file.exists())
+    }
+
+    /// Starts a server that accepts connections when it is ready, and waits for that.
+    pub(crate) fn start_at(command: &mut Command, address: SocketAddr, log: &Path) -> Result<Self> {
+        Self::start_until(command, log, || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok())
+    }
+
+    /// Starts a server and gives it back at once.
+    pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let log = ready_file.with_extension("log");
-        command.arg("--ready-file").arg(ready_file).stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(File::create(&log)?);
-        let mut process = Self(command.spawn().with_context(|| format!("Cannot run {program}"))?);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?);
+        let child = pinning::as_a_server(|| command.spawn());
+        Ok(Self(child.with_context(|| format!("Cannot run {program}"))?))
+    }
+
+    fn start_until(command: &mut Command, log: &Path, ready: impl Fn() -> bool) -> Result<Self> {
+        let mut process = Self::spawn(command, log)?;
+        let program = command.get_program().to_string_lossy();
         let deadline = Instant::now() + READY_WITHIN;
-        while !ready_file.exists() {
+        while !ready() {
             if let Some(status) = process.0.try_wait()? {
-                bail!("{program} ended while it was starting ({status}):\n{}", fs::read_to_string(&log)?);
+                bail!("{program} ended while it was starting ({status}):\n{}", fs::read_to_string(log)?);
             }
             ensure!(Instant::now() < deadline, "{program} was not ready after {READY_WITHIN:?}.");
-            sleep(Duration::from_millis(20));
+            sleep(Duration::from_millis(5));
         }
         Ok(process)
+    }
+
+    /// Asks it to end as an operator would, and waits for that.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        let deadline = Instant::now() + READY_WITHIN;
+        while self.0.try_wait()?.is_none() {
+            ensure!(Instant::now() < deadline, "A server did not end after {READY_WITHIN:?}.");
+            sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// The processor time it has used so far; none where the system does not tell.
@@ -43,7 +77,17 @@ impl Process {
 
     /// The memory it holds now, in KiB; none where the system does not tell.
     pub(crate) fn memory(&self) -> Option<u64> {
-        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?)
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?, "VmRSS:")
+    }
+
+    /// Forgets the most memory it has held so far; where the system does not let us, it stays.
+    pub(crate) fn forget_peak(&self) {
+        let _ = fs::write(format!("/proc/{}/clear_refs", self.0.id()), "5");
+    }
+
+    /// The most memory it has held so far, in KiB; none where the system does not tell.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        memory(&fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?, "VmHWM:")
     }
 }
 
@@ -62,9 +106,9 @@ fn processor_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
 }
 
-/// The resident set out of the form of `/proc/PID/status`.
-fn memory(status: &str) -> Option<u64> {
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+/// A size out of the form of `/proc/PID/status`.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok())
 }
 
 #[cfg(test)]
@@ -76,7 +120,7 @@ mod tests {
     fn the_kernels_tables_are_read() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 100 1000 20";
         assert_eq!(processor_time(stat), Some(Duration::from_secs(3)));
-        assert_eq!(memory("Name:\tx\nVmRSS:\t  12344 kB\n"), Some(12_344));
-        assert_eq!((processor_time(""), memory("")), (None, None));
+        assert_eq!(memory("Name:\tx\nVmRSS:\t  12344 kB\n", "VmRSS:"), Some(12_344));
+        assert_eq!((processor_time(""), memory("", "VmRSS:")), (None, None));
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Summary {
     /// The slowest answer of all rounds.
     pub(crate) longest: u32,
     pub(crate) processor_us: Option<f64>,
+    /// The most memory of all rounds.
+    pub(crate) peak_kib: Option<u64>,
     pub(crate) errors: usize,
 }
 
@@ -36,13 +38,14 @@ impl Summary {
             p99: latency(|speed| speed.p99)? as u32,
             longest: rounds.iter().map(|round| round.speed.longest).max()?,
             processor_us: median(rounds.iter().filter_map(|round| round.processor_us).collect()),
+            peak_kib: rounds.iter().filter_map(|round| round.peak_kib).max(),
             errors: rounds.iter().map(|round| round.speed.errors).sum(),
         })
     }
 
-    /// Sums up the rounds of one server with one number of connections.
-    pub(crate) fn of_case(measurements: &[Measurement], server: &str, connections: usize) -> Option<Self> {
-        Self::of(measurements.iter().filter(|one| one.server == server && one.connections == connections))
+    /// Sums up the rounds of one workload with one number of connections on one server.
+    pub(crate) fn of_case(measurements: &[Measurement], case: (&str, usize), server: &str) -> Option<Self> {
+        Self::of(measurements.iter().filter(|one| (one.workload, one.connections) == case && one.server == server))
     }
 }
 
@@ -53,35 +56,54 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(*values.get(lower)?, *values.get(upper)?))
 }
 
-/// How many times as much, and how many times as much was promised at the most.
+/// How many times as much, and how many times as much was promised.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Verdict {
     ratio: f64,
-    limit: f64,
+    promise: Promise,
+}
+
+/// The number that was promised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Promise {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 impl Verdict {
-    /// `value` beside what it is compared with.
+    /// `value` beside what it is compared with, of which it was promised to be so many times at the most.
     pub(crate) fn new(value: f64, by: f64, limit: f64) -> Self {
-        Self { ratio: value / by, limit }
+        Self { ratio: value / by, promise: Promise::AtMost(limit) }
+    }
+
+    /// `value` beside what it is compared with.
+    pub(crate) fn of(value: f64, by: f64, promise: Promise) -> Self {
+        Self { ratio: value / by, promise }
     }
 
     /// Whether the promise is kept. What cannot be divided keeps none.
     pub(crate) fn kept(self) -> bool {
-        self.ratio <= self.limit
+        match self.promise {
+            Promise::AtMost(limit) => self.ratio <= limit,
+            Promise::AtLeast(limit) => self.ratio >= limit,
+        }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.kept() { "kept" } else { "MISSED" };
-        write!(f, "{:.2} (at most {:.2}: {word})", self.ratio, self.limit)
+        let (least, limit) = match self.promise {
+            Promise::AtMost(limit) => ("at most", limit),
+            Promise::AtLeast(limit) => ("at least", limit),
+        };
+        write!(f, "{:.2} ({least} {limit:.2}: {word})", self.ratio)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Summary, Verdict, median};
+    use super::{Promise, Summary, Verdict, median};
     use crate::{load::Speed, report::Measurement};
 
     #[test]
@@ -100,14 +122,14 @@ mod tests {
             round: 1,
             seconds: 1.0,
             processor_us: None,
-            memory_kib: None,
+            peak_kib: Some(7),
             speed: Speed { requests: 1, errors: 1, per_second, p50: 10, p95: 20, p99, longest: 10 * p99 },
         };
         let rounds = [round("a", 90.0, 30), round("a", 100.0, 50), round("b", 1.0, 1), round("a", 110.0, 40)];
-        let summary = Summary::of_case(&rounds, "a", 16).unwrap();
+        let summary = Summary::of_case(&rounds, ("read", 16), "a").unwrap();
         assert!((summary.per_second - 100.0).abs() < 1e-9 && (summary.spread - 0.2).abs() < 1e-9);
         assert_eq!((summary.p50, summary.p99, summary.longest, summary.errors), (10, 40, 500, 3));
-        assert!(Summary::of_case(&rounds, "a", 64).is_none());
+        assert!(Summary::of_case(&rounds, ("read", 64), "a").is_none());
     }
 
     #[test]
@@ -116,5 +138,8 @@ mod tests {
         assert_eq!(Verdict::new(23.0, 20.0, 1.15).to_string(), "1.15 (at most 1.15: kept)");
         assert_eq!(Verdict::new(50.0, 20.0, 2.0).to_string(), "2.50 (at most 2.00: MISSED)");
         assert!(!Verdict::new(0.0, 0.0, 2.0).kept());
+        assert_eq!(Verdict::of(69.0, 100.0, Promise::AtLeast(0.7)).to_string(), "0.69 (at least 0.70: MISSED)");
+        assert!(Verdict::of(70.0, 100.0, Promise::AtLeast(0.7)).kept());
+        assert!(!Verdict::of(0.0, 0.0, Promise::AtLeast(0.7)).kept());
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod openid;
 mod outside;
 mod program;
+mod proxy;
 mod smtp;
 mod world;
 
@@ -15,6 +16,7 @@ pub use client::{Answer, Client};
 pub use openid::{Callback, OpenIdServer};
 pub use outside::{Outside, OwnPostgres};
 pub use program::{Program, Serving};
+pub use proxy::Proxy;
 pub use smtp::{ReceivedLetter, SmtpServer};
 pub use testkit::{Backend, on_all_databases};
 pub use world::World;

@@ -21,6 +21,8 @@ pub struct Program {
     pub backend: Backend,
     /// Its first tenant, whose domain is the name and `.test`.
     pub tenant: String,
+    /// The program's file.
+    pub binary: PathBuf,
     settings: Vec<(String, String)>,
 }
 
@@ -39,7 +41,7 @@ impl Program {
             ("INSULA_LOG__LEVEL", "warn"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { folder: tempfile::tempdir().unwrap(), backend, tenant, settings: settings.into() }
+        Self { folder: tempfile::tempdir().unwrap(), backend, tenant, binary: program(), settings: settings.into() }
     }
 
     /// With its first tenant and the administrator `admin`.
@@ -72,7 +74,7 @@ impl Program {
 
     /// A command that is not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.binary);
         command.args(arguments).env_clear().env("INSULA_DATA", self.path("data")).envs(self.settings.iter().cloned());
         command.current_dir(&self.folder).stdin(Stdio::null());
         command
@@ -119,10 +121,14 @@ impl Program {
 
     /// Serves, and returns once it listens.
     pub async fn serve(&self) -> Serving {
+        self.serve_by(&mut self.command(&["serve", "--listen", "127.0.0.1:0"])).await
+    }
+
+    /// The same by a command of one's own.
+    pub async fn serve_by(&self, command: &mut Command) -> Serving {
         let ready = self.path("ready.json");
         let _ = std::fs::remove_file(&ready);
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--ready-file", ready.to_str().unwrap()];
-        let child = self.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
+        let child = command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).spawn().unwrap();
         let mut serving = Serving { child, url: String::new() };
         until("the server listens", Duration::from_secs(20), async || {
             if let Some(status) = serving.child.try_wait().unwrap() {
@@ -174,8 +180,18 @@ impl Serving {
 
     /// Asks it to end.
     pub fn terminate(&self) {
-        let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until it has ended.

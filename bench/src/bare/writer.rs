@@ -16,9 +16,9 @@ const INSERT: &str = "INSERT INTO message (room, author, body) VALUES (?1, ?2, ?
 /// A message that somebody wants to be kept.
 #[derive(Deserialize)]
 pub(crate) struct Insert {
-    room: i64,
-    author: i64,
-    body: String,
+    pub(crate) room: i64,
+    pub(crate) author: i64,
+    pub(crate) body: String,
 }
 
 type Waiting = (Insert, oneshot::Sender<rusqlite::Result<i64>>);
@@ -31,6 +31,7 @@ impl Writer {
     pub(crate) fn start(data: &Path, autocommit: bool) -> Result<Self> {
         let connection = Connection::open(data)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
         let (sender, waiting) = channel();
         let limit = if autocommit { 1 } else { usize::MAX };
         thread::Builder::new().name("writer".to_owned()).spawn(move || write(connection, &waiting, limit))?;

@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{insula, target::post};
+use crate::{
+    http::post,
+    servers::{call, insula},
+};
 
 const PASSWORD: &str = "nobody waits for this one";
 /// One user's devices. Insula takes five log-ins of one user at the same time from one address; from then on they look
@@ -37,14 +40,12 @@ pub(super) async fn log_ins(address: SocketAddr, count: usize) -> Result<Vec<Vec
 async fn register(address: SocketAddr, number: usize) -> Result<()> {
     let (username, email) = (username(number), format!("{}@example.com", username(number)));
     let body = json!({ "username": username, "email": email, "password": PASSWORD }).to_string();
-    let begun = insula::call(address, "/auth/register", None, &body).await?;
+    let begun = call(address, &post(address, "/auth/register", None, &body)).await?;
     begun["token"].as_str().map(drop).context("A registration begins no session")
 }
 
 fn log_in(address: SocketAddr, user: usize) -> Vec<u8> {
-    let mut request = Vec::new();
-    post(address, "/auth/login", None, &insula::log_in(&username(user), PASSWORD), &mut request);
-    request
+    post(address, "/auth/login", None, &insula::log_in(&username(user), PASSWORD))
 }
 
 fn username(number: usize) -> String {

@@ -2,7 +2,6 @@
 //! again and again.
 
 mod accounts;
-mod descriptors;
 mod log_ins;
 mod storm;
 
@@ -13,14 +12,12 @@ use serde::Serialize;
 
 use self::log_ins::LogIns;
 use crate::{
-    insula,
-    load::Load,
-    machine,
+    descriptors, machine,
     plan::{self, Plan},
     report::{self, Measurement},
-    rounds::{self, Server},
+    rounds::{self, Case},
+    servers::{Server, Target, insula},
     summary::{Summary, Verdict},
-    target::Target,
     workload::Workload,
 };
 
@@ -64,17 +61,13 @@ async fn compare(options: &Options) -> Result<()> {
     let plan = &options.plan;
     let folder = plan.folder()?;
     let machine = machine::describe(folder.path())?;
-    let insula = insula::start(&plan.program()?, folder.path()).await?;
+    let insula = insula::chat(&plan.program()?, folder.path()).await?;
     let address = insula.target.address;
     let storm: Arc<[_]> = accounts::log_ins(address, options.logins.get()).await?.into();
     let named = |name| Server { process: Rc::clone(&insula.process), target: Target { name, ..insula.target.clone() } };
     let mut servers = [named(QUIET), named(STORM)];
-    let load = Load {
-        workload: Workload::Read,
-        connections: options.connections.get(),
-        warm_up: plan.warm_up(),
-        time: plan.time(),
-    };
+    let case = Case { workload: Workload::Read, connections: options.connections.get() };
+    let load = plan.load();
     let mut phases = Vec::new();
     for round in plan.rounds() {
         servers.rotate_left(1);
@@ -82,12 +75,12 @@ async fn compare(options: &Options) -> Result<()> {
             let phase = if server.target.name == STORM {
                 let begin = Instant::now() + load.warm_up;
                 let log_ins = storm::start(address, &storm, begin..begin + load.time)?;
-                let reads = rounds::measure(server, load, round).await?;
+                let reads = rounds::measure(server, case, load, round).await?;
                 // The processor works for the log-ins too, so that its time is not the reads'.
                 let reads = Measurement { processor_us: None, ..reads };
                 Phase { reads, log_ins: Some(log_ins.await??) }
             } else {
-                Phase { reads: rounds::measure(server, load, round).await?, log_ins: None }
+                Phase { reads: rounds::measure(server, case, load, round).await?, log_ins: None }
             };
             eprintln!("{}", report::progress(&phase.reads));
             phases.push(phase);
@@ -130,7 +123,7 @@ mod tests {
             round: 1,
             seconds: 1.0,
             processor_us: None,
-            memory_kib: None,
+            peak_kib: None,
             speed: Speed { requests: 1, errors: 0, per_second: 1.0, p50: 1, p95: 1, p99, longest: p99 },
         };
         let quiet = Summary::of(&[round(100), round(90), round(110)]).unwrap();

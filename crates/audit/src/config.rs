@@ -4,7 +4,7 @@ use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
 /// What is audited, and how long it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
     /// Whether anything is written into the audit log. Entries that are there can be read either way.

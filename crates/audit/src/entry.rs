@@ -83,7 +83,6 @@ mod rfc3339 {
     use kernel::time::{self, Timestamp};
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
     pub(super) fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&time::rfc3339(*moment))
     }

@@ -82,7 +82,11 @@ impl Mover {
             self.move_file(path).await?;
         }
         let spool = Arc::clone(&self.spool);
-        blocking(move || Ok(spool.measure())).await
+        blocking(move || {
+            spool.measure();
+            Ok(())
+        })
+        .await
     }
 
     async fn move_file(&self, path: PathBuf) -> Result<()> {

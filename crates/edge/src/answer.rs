@@ -94,6 +94,21 @@ impl IntoResponse for Answer {
     }
 }
 
+/// An answer of somebody else that is passed on as it is, whatever its status and media type.
+#[derive(Debug)]
+pub struct AsItIs(pub Response);
+
+/// Marks a response that is no refusal of ours, even where its status is that of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Foreign;
+
+impl IntoResponse for AsItIs {
+    fn into_response(mut self) -> Response {
+        self.0.extensions_mut().insert(Foreign);
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Answer;

@@ -1,12 +1,16 @@
 //! Puts the edge and the features together.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use axum::Router;
 use kernel::{Authenticator, Error, Probe, Reason, TenantDirectory};
 
 use crate::{
-    EdgeConfig, Failure, MaybeCaller, Routes, address::Trust, docs, health, health::Health, home, host::Room,
+    Activity, EdgeConfig, Failure, MaybeCaller, Routes, address::Trust, docs, health, health::Health, home, host::Room,
     limit::Limiter, metric::Metrics, openapi, walk,
 };
 
@@ -33,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) auth_limit: Limiter,
     pub(crate) api_limit: Limiter,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) started: Instant,
     pub(crate) routes: RoomRouters,
 }
@@ -114,6 +119,7 @@ pub fn app(edge: Edge, rooms: impl Into<Rooms>) -> App {
         auth_limit: Limiter::new(limits.auth_per_second, limits.auth_per_minute),
         api_limit: Limiter::new(limits.api_per_second, limits.api_per_minute),
         metrics: Arc::new(Metrics::install()),
+        activity: Activity::new(),
         started: Instant::now(),
         config,
         directory,
@@ -129,13 +135,24 @@ impl App {
         &self.openapi
     }
 
-    /// The whole stack as a router, for tests. The peer is the extension `ConnectInfo<SocketAddr>`, else loopback.
-    pub fn router(&self) -> Router {
-        Router::new().fallback_service(walk::Walk { core: self.core.clone(), peer: None })
+    /// Whether anybody is asking anything.
+    pub fn activity(&self) -> &Arc<Activity> {
+        &self.core.activity
     }
 
-    pub(crate) fn walk(&self, peer: IpAddr) -> walk::Walk {
-        walk::Walk { core: self.core.clone(), peer: Some(peer) }
+    /// The whole stack as a router, for tests. The peer is the extension `ConnectInfo<SocketAddr>`, else loopback.
+    pub fn router(&self) -> Router {
+        Router::new().fallback_service(walk::Walk {
+            core: self.core.clone(),
+            peer: None,
+            asked: Arc::default(),
+            closing: Arc::default(),
+        })
+    }
+
+    /// What answers the requests of one connection.
+    pub(crate) fn walk(&self, peer: IpAddr, closing: &Arc<AtomicBool>) -> walk::Walk {
+        walk::Walk { core: self.core.clone(), peer: Some(peer), asked: Arc::default(), closing: Arc::clone(closing) }
     }
 }
 

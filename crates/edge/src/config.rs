@@ -10,7 +10,7 @@ use kernel::{ByteSize, Span};
 use serde::{Deserialize, Serialize};
 
 /// How the server listens and what it lets in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EdgeConfig {
     /// The server's name, as `GET /` tells it.
@@ -31,7 +31,16 @@ pub struct EdgeConfig {
     pub request_timeout: Span,
     /// Time that running requests get when the server stops.
     pub shutdown_deadline: Span,
+    /// Time without a request after which a restart comes that was asked for and not forced.
+    pub restart_idle: Span,
+    /// Time after which that restart comes although there are requests; they then get `shutdown_deadline`.
+    pub restart_ceiling: Span,
+    /// Time that running requests get when a restart is forced.
+    pub restart_deadline: Span,
+    /// Time that a restart spends at most on writing down what sessions did.
+    pub restart_flush_timeout: Span,
     /// Networks of the reverse proxies whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Proto` are believed.
+    #[schemars(with = "Vec<String>", inner(pattern(r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$")))]
     pub trusted_proxies: Vec<IpNet>,
     /// Whether a trusted proxy's `X-Real-IP` is believed, before the other headers.
     pub trust_x_real_ip: bool,
@@ -53,6 +62,10 @@ impl Default for EdgeConfig {
             header_timeout: Span::seconds(10),
             request_timeout: Span::seconds(30),
             shutdown_deadline: Span::seconds(10),
+            restart_idle: Span::seconds(10),
+            restart_ceiling: Span::seconds(15 * 60),
+            restart_deadline: Span::seconds(5),
+            restart_flush_timeout: Span::seconds(5),
             trusted_proxies: Vec::new(),
             trust_x_real_ip: false,
             bootstrap_hosts: Vec::new(),
@@ -62,7 +75,7 @@ impl Default for EdgeConfig {
 }
 
 /// Limits on requests from one client address (an IPv6 network of 64 bits counts as one address).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimitConfig {
     /// Whether there are limits at all. Never switch them off in production.

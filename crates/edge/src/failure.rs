@@ -11,7 +11,10 @@ use kernel::{Error, Reason, RequestId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Answer, answer::JSON};
+use crate::{
+    Answer,
+    answer::{Foreign, JSON},
+};
 
 /// What handlers answer.
 pub type Result<T = Answer> = std::result::Result<T, Failure>;
@@ -158,7 +161,7 @@ fn body(error: &Error, id: RequestId) -> Vec<u8> {
 /// The error of a response that a library wrote as plain text, such as a rejected path parameter.
 fn foreign(response: &Response) -> Option<Error> {
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) {
+    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Foreign>().is_some() {
         return None;
     }
     let json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));

@@ -3,6 +3,7 @@
 //! The module `walk` states the order. A feature crate hands in [`Routes`] and writes handlers of the form
 //! `async fn(Caller, Json<T>) -> edge::Result`; everything else is done here, once, for all of them.
 
+mod activity;
 pub mod address;
 mod answer;
 mod app;
@@ -25,9 +26,10 @@ mod serve;
 mod token;
 mod walk;
 
-pub use answer::Answer;
+pub use activity::Activity;
+pub use answer::{Answer, AsItIs};
 pub use app::{App, Edge, Rooms, app};
-pub use body::{Json, OptionalJson};
+pub use body::{Json, OptionalJson, read_json};
 pub use config::{EdgeConfig, RateLimitConfig};
 pub use extract::{Bearer, Caller, HostName, MaybeCaller, OwnOrigin, Path, Query, RequestInfo, Site};
 pub use failure::{Envelope, Failure, Result};

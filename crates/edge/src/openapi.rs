@@ -95,6 +95,11 @@ pub(crate) fn on_assets_hosts(document: &mut OpenApi) {
 
 /// Adds what is the same for every operation: the answers that any may give, and `success` in the good ones.
 pub(crate) fn complete(document: &mut OpenApi) {
+    // The document has no word for the rest of a path.
+    document.paths.paths = std::mem::take(&mut document.paths.paths)
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     let schemas = document.components.as_ref().map(|components| components.schemas.clone()).unwrap_or_default();
     let says_success = |schema: &RefOr<Schema>| {
         let found = match schema {

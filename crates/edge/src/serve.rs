@@ -1,6 +1,14 @@
 //! Connections: accepting them under caps, handing their requests to the walk, and draining them at the end.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, response::IntoResponse, routing::get};
 use http::header::CONTENT_TYPE;
@@ -12,9 +20,9 @@ use hyper_util::{
 use kernel::{Error, Reason, RequestId};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinSet,
-    time::{interval, sleep, timeout},
+    time::{Instant, interval, sleep, timeout, timeout_at},
 };
 
 use crate::{App, EdgeConfig, Failure, failure, metric};
@@ -24,19 +32,25 @@ const MAX_BUFFER: usize = 128 << 10;
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which mostly means that the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time in the drain in which connections without a request stay open for one more.
+const LINGER: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` is resolved, then drains: accepts no more, lets running requests finish within the configured
-/// deadline, and cuts off the rest. `admin` serves `GET /metrics` alone.
+/// Serves until `stop` is resolved, then drains: accepts no more, lets running requests finish within the time that
+/// `stop` tells, and cuts off the rest. `admin` serves `GET /metrics` alone.
+///
+/// Both listeners are closed when it drains. Connections wait in them meanwhile where the caller holds duplicates.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     admin: Option<TcpListener>,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = Duration> + Send + 'static,
 ) -> io::Result<()> {
     let config = app.core.config.clone();
     let protocol = Arc::new(protocol(&config));
     let slots = Arc::new(Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
+    let closing = Arc::new(AtomicBool::new(false));
+    let (drain, draining) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut helpers = JoinSet::new();
     helpers.spawn(async {
@@ -54,20 +68,26 @@ pub async fn serve(
         });
     }
     tokio::pin!(stop);
-    loop {
+    let deadline = loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut stop => break,
+            deadline = &mut stop => break deadline,
             Some(_ended) = connections.join_next() => continue,
             accepted = accept(&listener, &slots) => accepted,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let io = TokioIo::new(stream);
-                let connection = graceful.watch(protocol.serve_connection(io, app.walk(peer.ip())));
+                let walk = app.walk(peer.ip(), &closing);
+                let silent = silent(Arc::clone(&walk.asked), draining.clone());
+                let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), walk));
                 connections.spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%peer, %error, "a connection broke off");
+                    tokio::select! {
+                        // What has arrived is read first.
+                        biased;
+                        ended = connection => if let Err(error) = ended {
+                            tracing::debug!(%peer, %error, "a connection broke off");
+                        },
+                        () = silent => {}
                     }
                     drop(slot);
                 });
@@ -78,10 +98,17 @@ pub async fn serve(
                 sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
+    };
     drop(listener);
-    if timeout(config.shutdown_deadline.0, graceful.shutdown()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "the shutdown deadline passed; the rest is cut off");
+    helpers.shutdown().await;
+    let latest = Instant::now() + deadline;
+    // Who asks one thing after the other shall be told in an answer, and not find the connection closed.
+    closing.store(true, Ordering::Release);
+    let all = async { while connections.join_next().await.is_some() {} };
+    let _ = timeout(LINGER.min(deadline), all).await;
+    let _ = drain.send(true);
+    if timeout_at(latest, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "the deadline passed; the rest is cut off");
     }
     connections.shutdown().await;
     Ok(())
@@ -95,6 +122,14 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(T
     // Worth a few milliseconds to the client, but no reason to turn it away.
     let _ = stream.set_nodelay(true);
     Ok((stream, peer, slot))
+}
+
+/// Resolved in the drain where a connection has not asked anything yet: nothing is lost with it, and hyper would wait.
+async fn silent(asked: Arc<AtomicBool>, mut draining: watch::Receiver<bool>) {
+    let told = draining.wait_for(|draining| *draining).await.is_ok();
+    if !told || asked.load(Ordering::Acquire) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Whether one client's connection failed, and not the accepting of connections.

@@ -6,7 +6,10 @@ use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context as Task, Poll},
 };
 
@@ -18,7 +21,7 @@ use axum::{
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
 use kernel::{Error, Reason, Result};
 use tower::{Layer, Service};
@@ -46,11 +49,18 @@ const INIT: [&str; 2] = ["/api/walnut@daplie.com/init", "/api/insula/init"];
 pub(crate) struct Walk {
     pub(crate) core: Arc<Core>,
     pub(crate) peer: Option<IpAddr>,
+    /// Whether there was a request yet.
+    pub(crate) asked: Arc<AtomicBool>,
+    /// Whether the next answer is the connection's last.
+    pub(crate) closing: Arc<AtomicBool>,
 }
 
 impl Walk {
     async fn answer(self, request: Request) -> Response {
+        self.asked.store(true, Ordering::Release);
         let outcome = Outcome::begin(&self.core.metrics, request.method());
+        let running = counts(&request).then(|| self.core.activity.begin());
+        let closing = Arc::clone(&self.closing);
         let peer = self.peer.unwrap_or_else(|| {
             let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
             info.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip())
@@ -71,6 +81,9 @@ impl Walk {
         // Answer: the envelope of a refusal, headers.
         let mut response = span.in_scope(|| failure::render(response, context.id));
         headers(&context, origin.as_ref(), response.headers_mut());
+        if closing.load(Ordering::Acquire) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if head {
             without_body(&mut response);
         }
@@ -78,7 +91,10 @@ impl Walk {
         let status = response.status().as_u16();
         record(&context, &span, status);
         outcome.end(context.route.get().map(MatchedPath::as_str), status, context.started.elapsed());
-        response
+        match running {
+            Some(running) => response.map(|body| running.until_sent(body)),
+            None => response,
+        }
     }
 }
 
@@ -161,6 +177,11 @@ fn enter(core: &Core, place: Result<Place>, request: &Request) -> Result<()> {
 
 fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
+}
+
+/// Whether a request is activity. Monitors ask all day long.
+fn counts(request: &Request) -> bool {
+    request.uri().path().trim_end_matches('/') != "/health"
 }
 
 fn is_open(path: &str) -> bool {
@@ -311,10 +332,10 @@ impl<S: Service<Request>> Service<Request> for RememberingRoute<S> {
 
     fn call(&mut self, request: Request) -> S::Future {
         let extensions = request.extensions();
-        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>()) {
-            if context.route.set(path.clone()).is_ok() {
-                record_route(context, Some(path.as_str()));
-            }
+        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>())
+            && context.route.set(path.clone()).is_ok()
+        {
+            record_route(context, Some(path.as_str()));
         }
         self.0.call(request)
     }

@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 64 << 10;
 const LONGEST: usize = 8_192;
 
 /// Captchas that strangers must solve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CaptchaConfig {
     /// Who makes and checks them: `turnstile`, `hcaptcha` or `recaptcha`.
@@ -51,7 +51,7 @@ impl CaptchaConfig {
 }
 
 /// Providers of captchas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptchaProvider {
     /// Cloudflare Turnstile.
@@ -73,7 +73,7 @@ impl CaptchaProvider {
 }
 
 /// What a captcha can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptchaAction {
     /// Registering.

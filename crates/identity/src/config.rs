@@ -6,18 +6,18 @@ use std::{
     path::Path,
 };
 
-use kernel::{ByteSize, Span};
+use kernel::{ByteSize, Network, Span, network, settings::SettingsAccess};
 use mail::{MailConfig, Mailer};
 use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{CaptchaConfig, Network, PagesConfig, keys::RateClass, links, links::LinksConfig};
+use crate::{CaptchaConfig, PagesConfig, keys::RateClass, links, links::LinksConfig};
 
 /// Time that the delivery of a letter may take: whoever carries one has it for a minute.
 const LONGEST_MAIL: Span = Span::seconds(30);
 
 /// Who may come in, and for how long.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
     /// Whether strangers may register: `open` or `closed`.
@@ -49,6 +49,9 @@ pub struct IdentityConfig {
     pub min_clear_sessions_power: u8,
     /// Whether that reaches users of higher power than the caller.
     pub clear_sessions_any_power: bool,
+    /// Whose preferences the users of a group may read and write that is made without saying so: `read-own-only`,
+    /// `read-write-own` or `read-write-all`.
+    pub default_user_settings_access: SettingsAccess,
     /// How new passwords are hashed: `argon2id` or `bcrypt`. Hashes of the other kind are renewed at the next log in.
     pub password_hash: PasswordHash,
     /// Memory that hashing one password with Argon2id takes.
@@ -94,7 +97,7 @@ pub struct IdentityConfig {
 }
 
 /// Whether users must confirm their e-mail address before they can log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfirmEmail {
     /// They need not.
@@ -105,7 +108,7 @@ pub enum ConfirmEmail {
 }
 
 /// How passwords are hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordHash {
     /// Argon2id (RFC 9106).
@@ -116,7 +119,7 @@ pub enum PasswordHash {
 }
 
 /// How session tokens are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum TokenAlgorithm {
     /// Ed25519 (RFC 8037).
     #[default]
@@ -142,42 +145,54 @@ impl TokenAlgorithm {
 }
 
 impl IdentityConfig {
-    /// What the types alone cannot refuse: a key with what is wrong with it. `folder` is where relative files are.
-    pub fn check(&self, _folder: Option<&Path>) -> Result<(), (String, String)> {
+    /// The first of the [mistakes](Self::mistakes).
+    pub fn check(&self) -> Result<(), (String, String)> {
+        self.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What the types alone cannot refuse: keys with what is wrong with them.
+    pub fn mistakes(&self) -> Vec<(String, String)> {
+        let mut mistakes = Vec::new();
+        let mut add = |key: &str, mistake: &str| mistakes.push((key.to_owned(), mistake.to_owned()));
         let lists = [
             ("whitelisted_pin_ips", &self.whitelisted_pin_ips),
             ("whitelisted_string_ips", &self.whitelisted_string_ips),
         ];
         for (key, list) in lists {
-            if list.iter().any(|network| network.prefix_len() == 0) {
-                let mistake = "a network of all addresses is no list; name the networks of your desks";
-                return Err((key.to_owned(), mistake.to_owned()));
+            if let Err(mistake) = network::check_list(list) {
+                add(key, &mistake);
             }
         }
         if !(10..=16).contains(&self.bcrypt_cost) {
-            return Err(("bcrypt_cost".to_owned(), "write a number from 10 to 16".to_owned()));
+            add("bcrypt_cost", "write a number from 10 to 16");
         }
         if self.signing_key_lifetime.0 < std::time::Duration::from_mins(1) {
             let mistake = "keys that live for less than a minute are made faster than others learn of them";
-            return Err(("signing_key_lifetime".to_owned(), mistake.to_owned()));
+            add("signing_key_lifetime", mistake);
         }
-        if let Some(name) = self.key_rate_classes.keys().find(|name| !(1..=32).contains(&name.chars().count())) {
-            return Err(("key_rate_classes".to_owned(), format!("{name:?} has not 1 to 32 characters")));
+        for name in self.key_rate_classes.keys().filter(|name| !(1..=32).contains(&name.chars().count())) {
+            add("key_rate_classes", &format!("{name:?} has not 1 to 32 characters"));
         }
-        links::check(self)?;
-        let owned = |(key, mistake): (&str, &str)| (key.to_owned(), mistake.to_owned());
-        self.pages.check().map_err(owned)?;
-        self.captcha.as_ref().map_or(Ok(()), CaptchaConfig::check).map_err(owned)?;
+        for (key, mistake) in links::mistakes(self) {
+            add(&key, &mistake);
+        }
+        let pages = self.pages.check().err();
+        let captcha = self.captcha.as_ref().and_then(|captcha| captcha.check().err());
+        for (key, mistake) in pages.into_iter().chain(captcha) {
+            add(key, mistake);
+        }
         if self.mail.timeout > LONGEST_MAIL {
-            return Err(("mail.timeout".to_owned(), format!("a letter may take {LONGEST_MAIL} at the most")));
+            add("mail.timeout", &format!("a letter may take {LONGEST_MAIL} at the most"));
         }
-        Mailer::new(&self.mail, Path::new("")).map_err(|error| (error.field.unwrap_or_default(), error.message))?;
-        Ok(())
+        if let Err(error) = Mailer::new(&self.mail, Path::new("")) {
+            add(&error.field.unwrap_or_default(), &error.message);
+        }
+        mistakes
     }
 }
 
 /// Whether strangers may register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
     /// Anyone may.
@@ -205,6 +220,7 @@ impl Default for IdentityConfig {
             session_flush_interval: Span::seconds(30),
             min_clear_sessions_power: 70,
             clear_sessions_any_power: false,
+            default_user_settings_access: SettingsAccess::ReadWriteOwn,
             password_hash: PasswordHash::Argon2id,
             password_memory: ByteSize(19 << 20),
             password_passes: count(2),
@@ -262,9 +278,9 @@ mod tests {
     fn what_the_types_allow_is_checked() {
         for bad in ["bcrypt_cost = 4", "whitelisted_pin_ips = [\"0.0.0.0/0\"]", "whitelisted_string_ips = [\"::/0\"]"] {
             let config: IdentityConfig = toml::from_str(bad).unwrap();
-            assert_eq!(config.check(None).unwrap_err().0, bad.split(' ').next().unwrap());
+            assert_eq!(config.check().unwrap_err().0, bad.split(' ').next().unwrap());
         }
         let config: IdentityConfig = toml::from_str("whitelisted_pin_ips = [\"192.0.2.1\", \"10.0.0.0/8\"]").unwrap();
-        assert!(config.check(None).is_ok());
+        assert!(config.check().is_ok());
     }
 }

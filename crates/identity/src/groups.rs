@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::{Error, Group, Reason, Result, ability};
+use kernel::{Error, Group, Reason, Result, ability, settings::SettingsAccess};
 use store::{
     OpenTenant, Value,
     paging::{Found, KeyKind, Page, Sort},
@@ -21,7 +21,6 @@ const MAX_RULE_BYTES: usize = 200;
 const MAX_DESCRIPTION: usize = 500;
 const ANONYMOUS: &str = "anonymous";
 const BUILT_IN: [&str; 5] = [ANONYMOUS, "users", "publishers", "moderators", "administrators"];
-const SETTINGS_ACCESS: [&str; 3] = ["read-own-only", "read-write-own", "read-write-all"];
 
 /// What changes of a group. What is absent stays as it is, or is the default in a new group.
 #[derive(Debug, Clone, Default)]
@@ -152,7 +151,8 @@ impl Identity {
         let name = GroupLookup::Name(change_name.clone());
         let mut row = values(change);
         let given = |field: &str, row: &Values| row.iter().any(|(known, _)| *known == field);
-        let rest: Values = defaults().into_iter().filter(|(field, _)| !given(field, &row)).collect();
+        let access = self.settings.of(&open.tenant).await?.default_user_settings_access;
+        let rest: Values = defaults(access).into_iter().filter(|(field, _)| !given(field, &row)).collect();
         row.extend(rest);
         row.push(("name", Value::from(change_name)));
         let (ddl, owned) = (open.system.ddl(), Arc::new((actor.clone(), self.free(open).await?, name.clone())));
@@ -362,8 +362,8 @@ fn check(change: &GroupChange) -> Result<()> {
             return invalid(field, format!("At most {most} is kept"));
         }
     }
-    if change.user_settings_access.as_deref().is_some_and(|access| !SETTINGS_ACCESS.contains(&access)) {
-        return invalid("user_settings_access", format!("Expected one of {}", SETTINGS_ACCESS.join(", ")));
+    if change.user_settings_access.as_deref().is_some_and(|access| !SettingsAccess::WORDS.contains(&access)) {
+        return invalid("user_settings_access", format!("Expected one of {}", SettingsAccess::WORDS.join(", ")));
     }
     if change.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION || text.contains('\0')) {
         return invalid("description", format!("A description has at most {MAX_DESCRIPTION} characters"));
@@ -398,12 +398,12 @@ fn values(change: GroupChange) -> Values {
 }
 
 /// What a new group has unless it is said otherwise: no rights at all.
-fn defaults() -> Values {
+fn defaults(access: SettingsAccess) -> Values {
     vec![
         ("permissions", Value::from("[]")),
         ("advanced_rules", Value::from("[]")),
         ("abilities", Value::from("[]")),
         ("allow_batch_operations", Value::from(false)),
-        ("user_settings_access", Value::from("read-write-own")),
+        ("user_settings_access", Value::from(access.word())),
     ]
 }

@@ -3,11 +3,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Authenticator, BoxFuture, Door, Error, Presented, Reason, Result, RuleCheck, Secret, Tenant,
-    TenantDirectory, TenantId,
+    Authenticated, Authenticator, BoxFuture, Door, Error, Overrides, Presented, Reason, Result, RuleCheck, Secret,
+    SettingsTable, Tenant, TenantDirectory, TenantId,
     reload::{Commit, Reload},
+    settings::TenantFile,
 };
 use store::Tenants;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -77,15 +79,16 @@ pub struct Identity {
 
 impl Identity {
     /// Identity over the tenants of an installation. It touches no database until it is asked. `rules` knows the grammar
-    /// of groups' rules.
+    /// of groups' rules, `table` the settings that tenants keep in their databases.
     pub fn new(
         tenants: Arc<Tenants>,
         config: IdentityConfig,
         bootstrap: Bootstrap,
         rules: Arc<dyn RuleCheck>,
+        table: Arc<dyn SettingsTable>,
     ) -> Arc<Self> {
         let config = Arc::new(config);
-        let settings = Arc::new(Settings::new(Arc::clone(&config)));
+        let settings = Arc::new(Settings::new(Arc::clone(&config), table));
         Arc::new(Self {
             hasher: Hasher::new(&config),
             tokens: Tokens::new(Arc::clone(&tenants)),
@@ -114,23 +117,32 @@ impl Identity {
         self.keys.uses.flush(&self.tenants).await;
     }
 
-    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. It
-    /// never ends.
-    pub fn job(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        let (keeping, carrying) = (self.keep_sessions(), self.carry_letters());
+    /// The work in the background: it writes down the sessions' activity, removes ended sessions and sends letters. Once
+    /// `stop` is true it finishes what it is at and ends.
+    pub fn job(self: &Arc<Self>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+        let (keeping, carrying) = (self.keep_sessions(stop.clone()), self.carry_letters(stop));
         async move {
             let ((), ()) = tokio::join!(keeping, carrying);
         }
     }
 
-    fn keep_sessions(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+    fn keep_sessions(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
-            let interval = identity.config.session_flush_interval.0.max(Duration::from_millis(100));
-            let mut swept = tokio::time::Instant::now();
+            let interval = identity.config.session_flush_interval.0;
+            let (mut swept, mut flushed) = (tokio::time::Instant::now(), tokio::time::Instant::now());
             loop {
-                tokio::time::sleep(interval).await;
-                identity.flush().await;
+                // A tenant may have an interval of its own, of whole seconds.
+                let pause = interval.clamp(Duration::from_millis(100), Duration::from_secs(1));
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = told(&mut stop) => return,
+                }
+                identity.sessions.flush_due().await;
+                if flushed.elapsed() >= interval {
+                    identity.keys.uses.flush(&identity.tenants).await;
+                    flushed = tokio::time::Instant::now();
+                }
                 if swept.elapsed() >= SWEEP {
                     identity.sessions.sweep().await;
                     identity.sweep_anonymous().await;
@@ -174,6 +186,13 @@ impl Identity {
     }
 }
 
+/// Resolved once the work in the background shall stop. Where nobody can say so any more it goes on.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Authenticator for Identity {
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
         Box::pin(self.find_out(presented))
@@ -183,6 +202,12 @@ impl Authenticator for Identity {
 impl Reload for Identity {
     fn prepare<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Commit>> {
         Box::pin(self.settings.prepare(tenant))
+    }
+}
+
+impl TenantFile for Identity {
+    fn written<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Overrides>> {
+        Box::pin(self.settings.written(tenant))
     }
 }
 

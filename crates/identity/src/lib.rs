@@ -25,7 +25,6 @@ mod keys;
 mod letters;
 mod links;
 mod login;
-mod network;
 mod password;
 mod preferences;
 mod refresh;
@@ -50,14 +49,15 @@ pub use config::{ConfirmEmail, IdentityConfig, PasswordHash, Registration, Token
 pub use field::Field;
 pub use groups::{GroupChange, GroupRecord};
 pub use identity::{Bootstrap, Identity};
+pub use kernel::Network;
 pub use keys::{
     Draft, ForeignKey, Import, ImportAs, Imported, ImportedSecret, Key, KeyChange, KeyState, Lifetime, MadeKey, NewKey,
     RateClass,
 };
 pub use letters::PagesConfig;
 pub use links::LinksConfig;
-pub use network::Network;
 pub use routes::{assets_routes, routes, webhooks_routes};
+pub use settings::{OF_THE_INSTALLATION, laid_over};
 pub use tables::{CONTROL_MIGRATIONS, MIGRATIONS, SEALED};
 pub use user::{NewUser, User, UserRecord, UserSession, UserStatus};
 

@@ -31,7 +31,13 @@ pub(crate) async fn identity_with(config: IdentityConfig) -> (Arc<Identity>, Arc
     let tenants =
         Tenants::start(folder.path(), StoreConfig::default(), SealingKey::generate(), MIGRATIONS.to_vec(), Vec::new());
     let tenants = tenants.await.unwrap();
-    let identity = Identity::new(Arc::clone(&tenants), config, Bootstrap::default(), Arc::new(AnyRules));
+    let identity = Identity::new(
+        Arc::clone(&tenants),
+        config,
+        Bootstrap::default(),
+        Arc::new(AnyRules),
+        Arc::new(kernel::settings::NoTables),
+    );
     let new = NewTenant { name: "example".into(), ..NewTenant::default() };
     let tenant = tenants.create(new, |_, _| Box::pin(async { Ok(()) })).await.unwrap();
     (identity, tenant, folder)

@@ -4,7 +4,7 @@
 //! in batches. What ends here is dead here at once; other processes notice within [`BELIEVED`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -136,6 +136,8 @@ pub(crate) struct Sessions {
     reading: Turnstile<Uuid>,
     /// Used since the last flush. No more than there are sessions in use.
     unwritten: Mutex<HashMap<Uuid, Arc<Activity>>>,
+    /// Since when tenants have activity that is not written.
+    waiting: Mutex<HashMap<TenantId, Instant>>,
     /// Tenants with sessions in use since the last sweep.
     touched: Mutex<HashMap<TenantId, Arc<Tenant>>>,
 }
@@ -151,6 +153,7 @@ impl Sessions {
             groups: Cache::new(GROUPS),
             reading: Turnstile::new(),
             unwritten: Mutex::default(),
+            waiting: Mutex::default(),
             touched: Mutex::default(),
         }
     }
@@ -249,7 +252,7 @@ impl Sessions {
             email: found.email,
             name: found.name,
             group,
-            toolkit_overrides: Arc::default(),
+            toolkit_overrides: found.toolkit_overrides,
             credential: Credential::Session(id),
         };
         Ok(Arc::new(Session {
@@ -306,7 +309,36 @@ impl Sessions {
 
     /// Writes down when sessions were used. What cannot be written is tried again with the next flush.
     pub(crate) async fn flush(&self) {
+        self.flush_of(|_| true).await;
+    }
+
+    /// The same for the tenants for which it is time.
+    pub(crate) async fn flush_due(&self) {
+        let waiting: HashMap<TenantId, Arc<Tenant>> =
+            self.unwritten.lock().values().map(|it| (it.tenant.id, Arc::clone(&it.tenant))).collect();
+        self.waiting.lock().retain(|id, _| waiting.contains_key(id));
+        let mut due = HashSet::new();
+        for tenant in waiting.into_values() {
+            let since = *self.waiting.lock().entry(tenant.id).or_insert_with(Instant::now);
+            if since.elapsed() >= self.interval(&tenant).await {
+                self.waiting.lock().remove(&tenant.id);
+                due.insert(tenant.id);
+            }
+        }
+        if !due.is_empty() {
+            self.flush_of(|tenant| due.contains(&tenant)).await;
+        }
+    }
+
+    /// Time between two writes of a tenant's activity.
+    async fn interval(&self, tenant: &Tenant) -> Duration {
+        let settings = self.settings.of(tenant).await;
+        settings.map_or(self.config.session_flush_interval, |settings| settings.session_flush_interval).0
+    }
+
+    async fn flush_of(&self, wanted: impl Fn(TenantId) -> bool) {
         let unwritten: Vec<_> = self.unwritten.lock().iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
+        let unwritten: Vec<_> = unwritten.into_iter().filter(|(_, it)| wanted(it.tenant.id)).collect();
         let mut tenants: HashMap<TenantId, (Arc<Tenant>, Batches)> = HashMap::new();
         for (id, activity) in &unwritten {
             activity.unwritten.store(false, Ordering::Release);
@@ -341,10 +373,10 @@ impl Sessions {
     /// Removes sessions that ended some time ago, of tenants that were in use since the last sweep.
     pub(crate) async fn sweep(&self) {
         let touched = std::mem::take(&mut *self.touched.lock());
-        // Another process may know of activity that it has not written yet.
-        let grace = self.config.session_flush_interval.0.saturating_mul(2) + Duration::from_mins(1);
-        let before = kernel::time::now().checked_sub(grace).unwrap_or(Timestamp::MIN);
         for tenant in touched.into_values() {
+            // Another process may know of activity that it has not written yet.
+            let grace = self.interval(&tenant).await.saturating_mul(2) + Duration::from_mins(1);
+            let before = kernel::time::now().checked_sub(grace).unwrap_or(Timestamp::MIN);
             let swept = async {
                 let open = self.tenants.open(&tenant).await?;
                 Ok::<_, kernel::Error>(sessions::sweep(&open.system, before).await?)

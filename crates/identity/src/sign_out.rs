@@ -85,7 +85,7 @@ impl Identity {
 
     /// Ends the sessions of a user, but never the caller's own; answers how many.
     ///
-    /// Errors: 403 `power_too_low`.
+    /// Errors: 403 `power_too_low`, `session_required`.
     pub(crate) async fn clear_sessions(
         &self,
         tenant: &Tenant,

@@ -1,6 +1,8 @@
 //! Users as other parts of the program see them.
 
-use kernel::{Group, Secret, time::Timestamp};
+use std::sync::Arc;
+
+use kernel::{Group, Secret, ToolkitOverride, time::Timestamp};
 use uuid::Uuid;
 
 use crate::{accounts::Profile, tables::sessions::Listed};
@@ -24,6 +26,8 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// When the user was made.
     pub created_at: Timestamp,
+    /// Places in toolkits that the user has whatever the group has.
+    pub toolkit_overrides: Arc<[ToolkitOverride]>,
     /// The group.
     pub group: Group,
 }

@@ -1,5 +1,7 @@
 //! Users: made, found and changed by the operator or by a room that may.
 
+use std::sync::Arc;
+
 use kernel::{Error, Group, Reason, Result, Secret};
 use store::OpenTenant;
 use uuid::Uuid;
@@ -119,6 +121,7 @@ pub(crate) fn finished(fresh: Fresh, group: Group, number: i64) -> User {
         status: UserStatus::Active,
         email_verified_at: None,
         created_at: fresh.created_at,
+        toolkit_overrides: Arc::default(),
         group,
     }
 }

@@ -16,8 +16,10 @@ mod master_key;
 mod password;
 mod private_file;
 mod ready;
+mod restart;
 mod server;
 mod setup_token;
+mod sockets;
 mod transfer;
 mod user_rows;
 
@@ -26,4 +28,5 @@ pub use failure::{Failure, Result};
 pub use features::Features;
 pub use installation::Installation;
 pub use ready::{Account, Ready};
+pub use restart::Process;
 pub use server::{Options, Server};

@@ -3,24 +3,34 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use audit::Spool;
-use edge::{App, Edge};
+use edge::{App, Edge, EdgeConfig, RateLimitConfig};
+use kernel::{Reason, restart::RestartKind};
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::{AbortHandle, JoinHandle},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
     Config, Installation, Ready, demo,
     failure::{Failure, Result, io},
-    installation, setup_token,
+    installation,
+    restart::{Due, Program},
+    setup_token,
+    sockets::{Inherited, Sockets},
 };
 
 /// The git commit that was built.
 const BUILD: &str = env!("INSULA_BUILD");
+/// Pause between two tries to reach the control database.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Time for the first tenant's database at the start: a dead one must not keep the others from being served.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What to serve.
 #[derive(Debug, Clone, Default)]
@@ -36,26 +46,30 @@ pub struct Options {
 /// A server that listens. Dropping it without [`Self::stop`] leaves it running until the runtime ends.
 pub struct Server {
     installation: Arc<Installation>,
+    app: App,
+    sockets: Arc<Sockets>,
     address: SocketAddr,
     ready: Ready,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
-    jobs: [AbortHandle; 2],
+    /// None while a restart is tried.
+    serving: Option<Serving>,
 }
 
 impl Server {
     /// Opens the installation and listens; from then on requests are answered.
     pub async fn start(options: Options) -> Result<Self> {
+        Box::pin(Self::start_on(options, Inherited::default())).await
+    }
+
+    /// The same on sockets that the process was handed, as far as they have the addresses of the configuration.
+    pub(crate) async fn start_on(options: Options, inherited: Inherited) -> Result<Self> {
         let Options { config, demo, spool } = options;
         warn_of_trust(&config);
-        let listener = listen(config.server.listen).await?;
-        let admin = match config.server.admin_listen {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
-        let address = listener.local_addr().map_err(io("the listener"))?;
+        let patient = !inherited.is_empty();
+        let addresses: Vec<_> = std::iter::once(config.server.listen).chain(config.server.admin_listen).collect();
+        let sockets = Arc::new(Sockets::open(inherited, &addresses)?);
+        let address = sockets.address()?;
         let spool = spool.unwrap_or_else(|| installation::spool(&config));
-        let installation = Arc::new(Installation::audited(config, spool).await?);
+        let installation = Arc::new(open(config, spool, patient).await?);
         let ready = if demo {
             demo::prepare(&installation, &url(address)).await?
         } else {
@@ -65,17 +79,9 @@ impl Server {
         if ready.tenant.is_some() {
             setup_token::remove(&installation.config);
         }
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(edge::serve(app(&installation), listener, admin, async move {
-            // An error says that the handle is gone, and then nobody else would end it.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }));
-        let features = &installation.features;
-        let jobs = [tokio::spawn(features.identity.job()), tokio::spawn(features.audit.job())];
-        let jobs = jobs.map(|job| job.abort_handle());
-        Ok(Self { installation, address, ready, stop, serving, jobs })
+        let app = app(&installation, rate_limit(&installation).await);
+        let serving = Some(Serving::begin(&app, &installation, &sockets)?);
+        Ok(Self { installation, app, sockets, address, ready, serving })
     }
 
     /// The address it listens on.
@@ -100,21 +106,141 @@ impl Server {
 
     /// Waits until it ends by itself, which is a failure.
     pub async fn ended(&mut self) -> Failure {
-        match (&mut self.serving).await {
-            Ok(Err(error)) => Failure::Io("the listener".to_owned(), error),
-            Ok(Ok(())) => Failure::Other("the server ended".to_owned()),
-            Err(error) => Failure::Other(format!("the server ended: {error}")),
+        match self.serving.as_mut().and_then(|serving| serving.edge.as_mut()) {
+            Some(edge) => match edge.await {
+                Ok(Err(error)) => Failure::Io("the listener".to_owned(), error),
+                Ok(Ok(())) => Failure::Other("the server ended".to_owned()),
+                Err(error) => Failure::Other(format!("the server ended: {error}")),
+            },
+            None => Failure::Other("the server ended".to_owned()),
         }
     }
 
     /// Accepts no more, lets running requests finish within the deadline, and writes down what sessions did.
-    pub async fn stop(self) -> Result<()> {
-        let _ = self.stop.send(());
-        let served = self.serving.await.map_err(|error| Failure::Other(format!("the server ended: {error}")))?;
-        self.jobs.iter().for_each(AbortHandle::abort);
+    pub async fn stop(mut self) -> Result<()> {
+        self.sockets.close();
+        let served = match &mut self.serving {
+            Some(serving) => serving.end(self.installation.config.server.shutdown_deadline.0).await,
+            None => Ok(()),
+        };
         self.installation.features.identity.flush().await;
         self.installation.features.audit.settle().await;
+        served
+    }
+
+    /// From now on it can restart as this program.
+    pub(crate) fn offer_restarts(&self, program: Program) {
+        self.installation.features.restarts.offer(program, Arc::clone(&self.sockets));
+    }
+
+    /// Waits until it is time to restart.
+    pub(crate) fn restart_due(&self) -> impl Future<Output = Due> + use<> {
+        let (installation, activity) = (Arc::clone(&self.installation), Arc::clone(self.app.activity()));
+        async move { installation.features.restarts.due(&activity).await }
+    }
+
+    /// Restarts: only returns where that failed, and then it serves on. Connections wait meanwhile. To be called on the
+    /// main thread.
+    pub(crate) async fn restart(&mut self, due: Due) -> Result<()> {
+        let installation = Arc::clone(&self.installation);
+        let (restarts, config) = (&installation.features.restarts, &installation.config.server);
+        let next = match due.next {
+            Some(next) => next,
+            None => match restarts.check().await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(%error, "there is no restart: the program would not start; this one serves on");
+                    return Ok(());
+                }
+            },
+        };
+        tracing::info!("restarting; running requests are finished, new connections wait");
+        if let Some(serving) = &mut self.serving {
+            let deadline = match due.kind {
+                RestartKind::Graceful => config.shutdown_deadline,
+                RestartKind::Forced => config.restart_deadline,
+            };
+            serving.end(deadline.0).await?;
+        }
+        self.serving = None;
+        if timeout(config.restart_flush_timeout.0, installation.features.identity.flush()).await.is_err() {
+            tracing::warn!("what sessions did could not be written down in time");
+        }
+        let failure = restarts.begin_anew(&next);
+        tracing::error!(error = %failure, "the restart failed; this process serves on");
+        self.serving = Some(Serving::begin(&self.app, &installation, &self.sockets)?);
+        Ok(())
+    }
+}
+
+/// What runs while requests are answered.
+struct Serving {
+    /// Until they were told to end.
+    stop: Option<(oneshot::Sender<Duration>, watch::Sender<bool>)>,
+    /// Until it has ended.
+    edge: Option<JoinHandle<std::io::Result<()>>>,
+    job: JoinHandle<()>,
+    /// It may be cut off anywhere: what it has not moved yet waits in the spool.
+    audit: AbortHandle,
+}
+
+impl Serving {
+    fn begin(app: &App, installation: &Installation, sockets: &Sockets) -> Result<Self> {
+        let mut listeners = sockets.duplicates()?.into_iter().map(TcpListener::from_std);
+        let listener = listeners.next().ok_or_else(|| Failure::Other("there is no listener".to_owned()))?;
+        let (listener, admin) = (listener.map_err(io("the listener"))?, listeners.next());
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            match stopped.await {
+                Ok(deadline) => deadline,
+                // The handle is gone, and then nobody else would end it.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let admin = admin.transpose().map_err(io("the admin listener"))?;
+        let edge = tokio::spawn(edge::serve(app.clone(), listener, admin, stopped));
+        let (stop_job, job_stopped) = watch::channel(false);
+        let features = &installation.features;
+        let (identity, toolkits) = (features.identity.job(job_stopped.clone()), features.toolkits.job(job_stopped));
+        let job = tokio::spawn(async move {
+            tokio::join!(identity, toolkits);
+        });
+        let audit = tokio::spawn(features.audit.job()).abort_handle();
+        Ok(Self { stop: Some((stop, stop_job)), edge: Some(edge), job, audit })
+    }
+
+    /// Ends all of it within the deadline, and what has not ended then at once. It may be called again where waiting
+    /// for it was given up.
+    async fn end(&mut self, deadline: Duration) -> Result<()> {
+        let latest = Instant::now() + deadline;
+        if let Some((stop, stop_job)) = self.stop.take() {
+            let _ = stop.send(deadline);
+            let _ = stop_job.send(true);
+        }
+        let served = match &mut self.edge {
+            Some(edge) => edge.await.map_err(|error| Failure::Other(format!("the server ended: {error}")))?,
+            None => Ok(()),
+        };
+        self.edge = None;
+        self.audit.abort();
+        if !self.job.is_finished() && timeout_at(latest, &mut self.job).await.is_err() {
+            tracing::warn!("the work in the background did not end in time and is cut off");
+            self.job.abort();
+        }
         served.map_err(io("the listener"))
+    }
+}
+
+/// Opens the installation. Where connections wait already it waits for its database, too: ending would refuse them.
+async fn open(config: Config, spool: Arc<Spool>, patient: bool) -> Result<Installation> {
+    loop {
+        match Installation::audited(config.clone(), Arc::clone(&spool)).await {
+            Err(Failure::Refused(error)) if patient && error.reason == Reason::DatabaseUnavailable => {
+                tracing::warn!(%error, "the control database cannot be reached and is tried again");
+                sleep(PATIENCE).await;
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -132,10 +258,6 @@ fn warn_of_trust(config: &Config) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(io(format!("cannot listen on {address}")))
-}
-
 /// The address as a browser on this machine can use it.
 fn url(mut address: SocketAddr) -> String {
     match address.ip() {
@@ -146,10 +268,33 @@ fn url(mut address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+/// The limits on the rate: what the files say, and over them the table of the first tenant.
+async fn rate_limit(installation: &Installation) -> RateLimitConfig {
+    let files = installation.config.server.rate_limit.clone();
+    let table = match timeout(LIMITS_TIMEOUT, installation.features.settings.of_the_server()).await {
+        Ok(Ok(table)) => table,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the first tenant's limits on the rate cannot be read; those of the files are kept");
+            return files;
+        }
+        Err(_elapsed) => {
+            tracing::error!("the first tenant's database does not answer; the files' limits on the rate are kept");
+            return files;
+        }
+    };
+    RateLimitConfig {
+        enabled: table.enable_rate_limiting.unwrap_or(files.enabled),
+        auth_per_second: table.auth_rate_limit_per_second.unwrap_or(files.auth_per_second),
+        auth_per_minute: table.auth_rate_limit_per_minute.unwrap_or(files.auth_per_minute),
+        api_per_second: table.api_rate_limit_per_second.unwrap_or(files.api_per_second),
+        api_per_minute: table.api_rate_limit_per_minute.unwrap_or(files.api_per_minute),
+    }
+}
+
 /// The HTTP application of an installation.
-pub(crate) fn app(installation: &Installation) -> App {
+pub(crate) fn app(installation: &Installation, rate_limit: RateLimitConfig) -> App {
     let edge = Edge {
-        config: installation.config.server.clone(),
+        config: EdgeConfig { rate_limit, ..installation.config.server.clone() },
         directory: Arc::clone(&installation.tenants) as _,
         authenticator: Arc::clone(&installation.features.identity) as _,
         probe: Arc::clone(&installation.tenants) as _,

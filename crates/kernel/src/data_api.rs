@@ -28,3 +28,9 @@ pub trait Program: Send + Sync + 'static {
     /// The next query, an object as `POST /query` takes it; none ends the program well.
     fn next(&self, answers: &[Value]) -> Result<Option<Value>>;
 }
+
+/// Checks the shape of a query before it is kept in a file. Toolkits ask, the data API answers.
+pub trait QueryCheck: Send + Sync {
+    /// Checks an object as `POST /query` takes it, without looking at any tenant. Errors: 400 that names the field.
+    fn check_query(&self, query: &Value) -> Result<()>;
+}

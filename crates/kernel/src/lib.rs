@@ -5,16 +5,20 @@
 
 pub mod ability;
 pub mod auth;
+pub mod columns;
 pub mod data_api;
 pub mod error;
 pub mod identifier;
+pub mod network;
 pub mod principal;
 pub mod probe;
 pub mod reload;
 pub mod request;
+pub mod restart;
 pub mod rules;
 pub mod seal;
 pub mod secret;
+pub mod settings;
 pub mod size;
 pub mod span;
 pub mod tenant;
@@ -22,13 +26,15 @@ pub mod time;
 pub mod toolkits;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
-pub use data_api::{DataApi, Program};
+pub use data_api::{DataApi, Program, QueryCheck};
 pub use error::{Error, Reason, Result, Ticket};
+pub use network::Network;
 pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, ToolkitGroup, ToolkitOverride, WebhookCredential};
 pub use probe::Probe;
 pub use request::{Cause, ClientAddress, RequestId, WriteContext};
 pub use rules::RuleCheck;
 pub use secret::Secret;
+pub use settings::{Overrides, SettingsTable};
 pub use size::ByteSize;
 pub use span::Span;
 pub use tenant::{Tenant, TenantDirectory, TenantId, TenantStatus};

@@ -173,4 +173,10 @@ impl Group {
     pub fn has(&self, ability: Ability) -> bool {
         self.power >= ability.from_power || self.abilities.iter().any(|name| name == ability.name)
     }
+
+    /// Whether it stands for the own rights of a toolkit: of power 0, which no group of a database has, and named
+    /// `toolkit:` and the toolkit's name.
+    pub fn is_toolkit(&self) -> bool {
+        self.power == 0 && self.name.starts_with("toolkit:")
+    }
 }

@@ -48,6 +48,21 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A length of time: a whole number with ms, s, m, h or d.",
+            "type": "string",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
+            "examples": ["30s", "15m"],
+        })
+    }
+}
+
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

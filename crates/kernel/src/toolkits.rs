@@ -1,6 +1,10 @@
 //! What a tenant's toolkits say about its tables and about the rights of its users.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    sync::{Arc, LazyLock},
+    task::Poll,
+};
 
 use serde_json::{Map, Value};
 
@@ -46,7 +50,7 @@ pub struct GeneratedColumn {
     pub value: GeneratedValue,
     /// Whether an insert without a value for it gets one.
     pub on_insert: bool,
-    /// Whether an update without a value for it gets a new one in every row.
+    /// Whether an update without a value for it gets a new one, which is the same in all its rows.
     pub on_update: bool,
     /// Whether a value of the caller's is put aside.
     pub always: bool,
@@ -89,7 +93,9 @@ pub struct NoToolkits;
 
 impl Toolkits for NoToolkits {
     fn of<'a>(&'a self, _: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
-        Box::pin(async { Ok(Arc::new(Self) as Arc<dyn ToolkitTerms>) })
+        static NONE: LazyLock<Arc<dyn ToolkitTerms>> = LazyLock::new(|| Arc::new(NoToolkits));
+        // A future of no size, for which no memory is taken.
+        Box::pin(poll_fn(|_| Poll::Ready(Ok(Arc::clone(&NONE)))))
     }
 }
 

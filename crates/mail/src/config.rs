@@ -6,7 +6,7 @@ use kernel::{Secret, Span};
 use serde::{Deserialize, Serialize};
 
 /// How letters leave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MailConfig {
     /// The mail server: `smtps://user:password@host`, or `smtp://user:password@host?tls=` with `required` (STARTTLS,

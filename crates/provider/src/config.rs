@@ -9,7 +9,7 @@ use crate::Preset;
 /// A provider of accounts, in the table `[identity.providers.NAME]`.
 ///
 /// Where NAME is that of a preset, `client_id` and `client_secret` are enough. Whatever is written beats the preset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderConfig {
     /// What is known of the provider already: `google`, `github`, `discord` or `spotify`; that of the table's name
@@ -67,7 +67,7 @@ pub struct ProviderConfig {
 }
 
 /// What a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// OpenID Connect with discovery.
@@ -79,7 +79,7 @@ pub enum Kind {
 }
 
 /// How a client shows who it is at the token endpoint (RFC 6749, section 2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuthentication {
     /// HTTP Basic.

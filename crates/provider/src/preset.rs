@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ClientAuthentication;
 
 /// A provider that needs no more than a client's id and secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// Google, by OpenID Connect.

@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use kernel::{Error, Reason, Result, WriteContext};
 use parking_lot::Mutex;
-use store::{Change, Database, Insert, JsonRows, Transaction};
+use store::{Change, Insert, OpenTenant, Transaction};
 
-use crate::service::{Outcome, Prepared, first_number, written};
+use crate::{
+    compile::write::Write,
+    run::{self, written},
+    sequence::{Sequences, Taker},
+    service::{Outcome, Prepared},
+};
 
 /// What came of one statement while the batch ran.
 enum Ran {
@@ -20,11 +25,12 @@ struct Batch {
     /// The statements; none where one was refused already.
     items: Vec<Option<Prepared>>,
     rollback_on_error: bool,
+    sequences: Arc<Sequences>,
 }
 
 /// Runs statements in one transaction. A failing one undoes either all or itself alone.
 pub(crate) async fn run(
-    database: &Database,
+    open: &OpenTenant,
     context: &WriteContext,
     prepared: Vec<Result<Prepared>>,
     rollback_on_error: bool,
@@ -39,20 +45,23 @@ pub(crate) async fn run(
         items.push(item);
         refused.push(error);
     }
-    let batch = Arc::new(Batch { items, rollback_on_error });
+    let sequences = Sequences::of(open);
+    let batch = Arc::new(Batch { items, rollback_on_error, sequences: Arc::clone(&sequences) });
     let results = Arc::new(Mutex::new(Vec::new()));
-    let slot = Arc::clone(&results);
-    let outcome = database
-        .transaction(context, move |transaction| {
+    let attempt = || {
+        let (batch, slot) = (Arc::clone(&batch), Arc::clone(&results));
+        open.data.transaction(context, move |transaction| {
             let (batch, slot) = (Arc::clone(&batch), Arc::clone(&slot));
             Box::pin(async move {
+                slot.lock().clear();
                 let (ran, keep) = batch.run(transaction).await?;
                 *slot.lock() = ran;
                 // Any error undoes the transaction; what happened is in the slot.
                 if keep { Ok(()) } else { Err(Error::plain(Reason::Conflict).into()) }
             })
         })
-        .await;
+    };
+    let outcome = sequences.supply(context, attempt).await;
     let ran = std::mem::take(&mut *results.lock());
     if let Err(error) = outcome
         && (ran.is_empty() || !rollback_on_error)
@@ -71,12 +80,13 @@ pub(crate) async fn run(
 impl Batch {
     /// Runs the statements in their order; tells what came of each and whether to commit.
     async fn run(&self, transaction: &mut Transaction<'_>) -> store::Result<(Vec<Ran>, bool)> {
+        let mut taker = self.sequences.begin();
         let mut ran = Vec::with_capacity(self.items.len());
         while ran.len() < self.items.len() {
             let rest = &self.items[ran.len()..];
             let merged = mergeable(rest);
             if merged > 1
-                && let Some(outcomes) = self.insert_merged(transaction, &rest[..merged]).await?
+                && let Some(outcomes) = insert_merged(transaction, &mut taker, &rest[..merged]).await?
             {
                 ran.extend(outcomes);
                 continue;
@@ -85,7 +95,10 @@ impl Batch {
             for item in &rest[..merged.max(1)] {
                 let outcome = match item {
                     None => Ran::Refused,
-                    Some(item) => self.run_one(transaction, item).await?,
+                    Some(item) => match run::alone(transaction, &mut taker, item).await? {
+                        Ok(outcome) => Ran::Done(outcome),
+                        Err(error) => Ran::Failed(error.into()),
+                    },
                 };
                 let failed = !matches!(outcome, Ran::Done(_));
                 ran.push(outcome);
@@ -96,76 +109,63 @@ impl Batch {
         }
         Ok((ran, true))
     }
+}
 
-    /// Inserts the rows of several statements as one; none where that failed and was undone.
-    async fn insert_merged(
-        &self,
-        transaction: &mut Transaction<'_>,
-        items: &[Option<Prepared>],
-    ) -> store::Result<Option<Vec<Ran>>> {
-        let inserts: Vec<(&Insert, &Vec<String>)> = items.iter().filter_map(|item| insert_of(item.as_ref())).collect();
-        let Some((first, _)) = inserts.first() else { return Ok(None) };
-        let rows = inserts.iter().flat_map(|(insert, _)| insert.rows.iter().cloned()).collect();
-        let all = Insert { rows, ..(*first).clone() };
-        let table = Arc::clone(&all.table);
-        transaction.savepoint().await?;
-        match transaction.apply(&Change::Insert(all)).await {
-            Ok(applied) => {
-                transaction.release_savepoint().await?;
-                let outcome = |(index, (_, warnings)): (usize, &(&Insert, &Vec<String>))| {
-                    Ran::Done(written(&table, &applied, index, 1, (*warnings).clone()))
-                };
-                Ok(Some(inserts.iter().enumerate().map(outcome).collect()))
-            }
-            Err(error) if is_fatal(&error) => Err(error),
-            Err(_) => transaction.rollback_to_savepoint().await.map(|()| None),
+/// Inserts the rows of several statements as one; none where that failed and was undone.
+async fn insert_merged(
+    transaction: &mut Transaction<'_>,
+    taker: &mut Taker<'_>,
+    items: &[Option<Prepared>],
+) -> store::Result<Option<Vec<Ran>>> {
+    let writes: Vec<&Write> =
+        items.iter().filter_map(|item| insert_of(item.as_ref())).map(|(write, _)| write).collect();
+    let Some(first) = writes.first() else { return Ok(None) };
+    // What a toolkit describes wrongly is told to each statement by itself.
+    let Ok(counters) = first.counters() else { return Ok(None) };
+    let numbers = run::numbers(transaction, taker, counters, writes.len()).await?;
+    let (mut all, mut told) = (None::<Insert>, Vec::with_capacity(writes.len()));
+    for (index, write) in writes.iter().enumerate() {
+        let Ok((Change::Insert(insert), values)) = write.filled(&numbers, index) else { return Ok(None) };
+        told.push(values);
+        match &mut all {
+            Some(all) => all.rows.extend(insert.rows),
+            None => all = Some(insert),
         }
     }
-
-    async fn run_one(&self, transaction: &mut Transaction<'_>, item: &Prepared) -> store::Result<Ran> {
-        transaction.savepoint().await?;
-        match run_item(transaction, item).await {
-            Ok(outcome) => transaction.release_savepoint().await.map(|()| Ran::Done(outcome)),
-            Err(error) if is_fatal(&error) => Err(error),
-            Err(error) => {
-                transaction.rollback_to_savepoint().await?;
-                Ok(Ran::Failed(error.into()))
-            }
+    let Some(all) = all else { return Ok(None) };
+    transaction.savepoint().await?;
+    match transaction.apply(&Change::Insert(all)).await {
+        Ok(applied) => {
+            transaction.release_savepoint().await?;
+            let outcome = |((index, write), told): ((usize, &&Write), _)| {
+                Ran::Done(written(&write.access.table, &applied, index, 1, told, write.warnings.clone()))
+            };
+            Ok(Some(writes.iter().enumerate().zip(told).map(outcome).collect()))
         }
+        Err(error) if run::is_fatal(&error) => Err(error),
+        Err(_) => transaction.rollback_to_savepoint().await.map(|()| None),
     }
 }
 
-/// Failures after which the whole transaction is lost, and may be worth another try.
-fn is_fatal(error: &store::Error) -> bool {
-    matches!(error, store::Error::Conflict(_) | store::Error::Unavailable(_) | store::Error::SchemaStale(_))
-}
-
-/// How many statements from the first on are inserts of the same columns.
+/// How many statements from the first on are inserts of the same columns under the same guard.
 fn mergeable(items: &[Option<Prepared>]) -> usize {
-    let Some((first, _)) = items.first().and_then(|item| insert_of(item.as_ref())) else { return 0 };
-    let same =
-        |item: &&Option<Prepared>| insert_of(item.as_ref()).is_some_and(|(insert, _)| insert.columns == first.columns);
+    let Some((first, into)) = items.first().and_then(|item| insert_of(item.as_ref())) else { return 0 };
+    let guard = |insert: &Insert| insert.guard.as_ref().map(|guard| guard.0.clone());
+    let guarded = guard(into);
+    let same = |item: &&Option<Prepared>| {
+        insert_of(item.as_ref()).is_some_and(|(write, insert)| {
+            insert.columns == into.columns && write.pending == first.pending && guard(insert) == guarded
+        })
+    };
     items.iter().take_while(same).count()
 }
 
-fn insert_of(item: Option<&Prepared>) -> Option<(&Insert, &Vec<String>)> {
+fn insert_of(item: Option<&Prepared>) -> Option<(&Write, &Insert)> {
     match item {
-        Some(Prepared::Write(Change::Insert(insert), warnings)) => Some((insert, warnings)),
+        Some(Prepared::Write(write)) => match &write.change {
+            Change::Insert(insert) => Some((write, insert)),
+            _ => None,
+        },
         _ => None,
     }
-}
-
-async fn run_item(transaction: &mut Transaction<'_>, item: &Prepared) -> store::Result<Outcome> {
-    Ok(match item {
-        Prepared::Select(select) => {
-            let mut bytes = Vec::new();
-            let rows = transaction.json(&select.statement, &select.columns, &mut bytes).await?;
-            Outcome::Rows(JsonRows { bytes: bytes.into(), rows }, select.warnings.clone())
-        }
-        Prepared::Count(statement) => Outcome::Count(first_number(&transaction.rows(statement).await?)?),
-        Prepared::Write(change, warnings) => {
-            let applied = transaction.apply(change).await?;
-            written(change.table(), &applied, 0, applied.rows, warnings.clone())
-        }
-    })
 }

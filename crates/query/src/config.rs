@@ -1,7 +1,9 @@
 //! The data API's part of the configuration.
 
+use kernel::ability::{self, Ability};
+
 /// Limits of the data API where a group does not say otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryConfig {
     /// Rows that a select returns when it does not say how many.
@@ -12,6 +14,26 @@ pub struct QueryConfig {
     pub default_max_where_conditions: u64,
     /// Tenants whose compiled rules are kept in memory.
     pub max_compiled_tenants: u64,
+    /// Power from which a group has the ability `reload` without listing it; 90 where absent.
+    pub min_reload_power: Option<u8>,
+    /// Power from which a group has the ability `restart` without listing it; 100 where absent.
+    pub min_manual_restart_power: Option<u8>,
+}
+
+impl QueryConfig {
+    /// The right to reload.
+    pub(crate) fn reload_ability(&self) -> Ability {
+        from(ability::RELOAD, self.min_reload_power)
+    }
+
+    /// The right to make the server restart at once.
+    pub(crate) fn restart_ability(&self) -> Ability {
+        from(ability::RESTART, self.min_manual_restart_power)
+    }
+}
+
+fn from(ability: Ability, power: Option<u8>) -> Ability {
+    Ability { from_power: power.unwrap_or(ability.from_power), ..ability }
 }
 
 impl Default for QueryConfig {
@@ -21,6 +43,8 @@ impl Default for QueryConfig {
             default_max_limit: 1_000,
             default_max_where_conditions: 50,
             max_compiled_tenants: 10_000,
+            min_reload_power: None,
+            min_manual_restart_power: None,
         }
     }
 }

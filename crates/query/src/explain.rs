@@ -2,16 +2,16 @@
 
 use kernel::{Error, Result};
 use serde_json::{Value as Json, json};
-use store::Change;
 
 use crate::{
     compile::{
-        scope::{Scope, Seen},
+        scope::{Scope, Seen, read_only},
         select::{self, Limits},
         write,
     },
+    generate::Generator,
     request::{Action, Item, Query, Work},
-    rules::{Environment, Reach, TableAccess, Visibility},
+    rules::{Environment, GroupRules, Reach, SYSTEM_COLUMNS, TableAccess, Visibility},
     service::{Room, scope},
 };
 
@@ -36,9 +36,11 @@ pub(crate) fn explain(room: &Room, environment: &Environment<'_>, query: &Query,
 fn explain_item(room: &Room, environment: &Environment<'_>, query: &Query, item: &Item, limits: &Limits) -> Json {
     let scope = match scope(room, environment, query, item) {
         Ok(scope) => scope,
-        Err(error) => return json!({ "tables": tables_of(room, environment, query, item), "refused": refusal(&error) }),
+        Err(error) => return json!({ "tables": tables_of(room, query, item), "refused": refusal(&error) }),
     };
-    let tables: Vec<Json> = (0..scope.sources.len()).map(|index| explain_source(&scope, index, query.action)).collect();
+    let codes = room.codes();
+    let explain = |index| explain_source(&scope, &codes, index, query.action);
+    let tables: Vec<Json> = (0..scope.sources.len()).map(explain).collect();
     match statement(&scope, query.action, item, limits) {
         Ok((statement, warnings)) => json!({ "statement": statement, "tables": tables, "warnings": warnings }),
         Err(error) => json!({ "tables": tables, "refused": refusal(&error) }),
@@ -59,50 +61,54 @@ fn statement(scope: &Scope<'_>, action: Action, item: &Item, limits: &Limits) ->
             (dialect.select(&select.statement).sql, select.warnings)
         }
         Action::Count => (dialect.select(&select::count(scope, item, limits)?).sql, Vec::new()),
-        Action::Insert => {
-            let (insert, warnings) = write::insert(scope, item)?;
-            (Change::Insert(insert).shape()?, warnings)
-        }
-        Action::Update => {
-            let (update, warnings) = write::update(scope, item, limits)?;
-            (Change::Update(update).shape()?, warnings)
-        }
-        Action::Delete => {
-            let (delete, warnings) = write::delete(scope, item, limits)?;
-            (Change::Delete(delete).shape()?, warnings)
-        }
+        Action::Insert => shape(write::insert(scope, item)?)?,
+        Action::Update => shape(write::update(scope, item, limits)?)?,
+        Action::Delete => shape(write::delete(scope, item, limits)?)?,
     })
 }
 
+fn shape(write: write::Write) -> Result<(String, Vec<String>)> {
+    Ok((write.change.shape()?, write.warnings))
+}
+
 /// What is known of the tables of a query that was refused because of one of them.
-fn tables_of(room: &Room, environment: &Environment<'_>, query: &Query, item: &Item) -> Vec<Json> {
+fn tables_of(room: &Room, query: &Query, item: &Item) -> Vec<Json> {
     let joined = item.joins.iter().flatten().map(|join| &join.table);
     let names = std::iter::once(&query.table).chain(joined);
     names
         .map(|name| match room.schema.table(crate::rules::canonical_table(name)) {
             None => json!({ "table": name, "exists": false }),
             Some(table) => {
-                let access = room.access(&environment.principal.group, table);
-                json!({ "table": table.name, "access": code(&access), "rules": rule_labels(&access) })
+                let access = room.access(table);
+                json!({ "table": table.name, "access": code(&access, &room.codes()), "rules": rule_labels(&access) })
             }
         })
         .collect()
 }
 
-fn code(access: &TableAccess) -> Json {
-    match (&access.broken, access.code) {
+/// The code of a table, what places in toolkits have to do with it, and whether a toolkit takes writing away.
+fn code(access: &TableAccess, codes: &GroupRules) -> Json {
+    let mut fields = match (&access.broken, access.code) {
         (Some(why), _) => json!({ "closed": why }),
         (None, Some(code)) => json!({ "code": code.to_string() }),
         (None, None) if access.rules.is_empty() => json!({ "denied": "no rule of the group is about this table" }),
         (None, None) => json!({ "code": null, "from": "row rules alone" }),
+    };
+    let origins = codes.table_origins(&access.table.name);
+    if !origins.is_empty() {
+        fields["codes"] = origins.into_iter().map(|(from, code)| (from, code.to_string())).collect();
     }
+    if let Some(below) = access.read_only_below {
+        fields["read_only"] = read_only(below).into();
+    }
+    fields
 }
 
 fn rule_labels(access: &TableAccess) -> Vec<&str> {
     access.rules.iter().map(|rule| rule.label.as_str()).collect()
 }
 
-fn explain_source(scope: &Scope<'_>, index: usize, action: Action) -> Json {
+fn explain_source(scope: &Scope<'_>, codes: &GroupRules, index: usize, action: Action) -> Json {
     let source = &scope.sources[index];
     let access = &source.access;
     let reads = index > 0 || action.reads();
@@ -114,19 +120,24 @@ fn explain_source(scope: &Scope<'_>, index: usize, action: Action) -> Json {
         Some(Reach::Own) => "those whose pinned_to is the caller",
     };
     let labels: Vec<&str> = source.rules.iter().map(|rule| access.rules[*rule].label.as_str()).collect();
-    let columns: Vec<Json> =
-        (0..access.table.columns.len()).filter_map(|position| explain_column(scope, index, position, reads)).collect();
-    json!({
+    let columns: Vec<Json> = (0..access.table.columns.len())
+        .filter_map(|position| explain_column(scope, codes, index, position, reads))
+        .collect();
+    let mut fields = json!({
         "table": access.table.name,
-        "access": code(access),
+        "access": code(access, codes),
         "rows": rows,
         "row_rules": labels,
         "columns_with_rules": columns,
-    })
+    });
+    if !reads && !access.generated.is_empty() {
+        fields["generated"] = access.generated.iter().map(Generator::explain).collect();
+    }
+    fields
 }
 
 /// What is special about a column; nothing for those that are simply open.
-fn explain_column(scope: &Scope<'_>, index: usize, position: usize, reads: bool) -> Option<Json> {
+fn explain_column(scope: &Scope<'_>, codes: &GroupRules, index: usize, position: usize, reads: bool) -> Option<Json> {
     let source = &scope.sources[index];
     let column = source.access.columns[position];
     let read = match source.seen(position, scope.environment) {
@@ -142,14 +153,20 @@ fn explain_column(scope: &Scope<'_>, index: usize, position: usize, reads: bool)
     if read == "yes" && (reads || write == "yes") {
         return None;
     }
+    let name = &source.table().columns[position].name;
     let because = match column.code {
-        Some(code) => format!("column rule {}", code.word()),
+        Some(code) => match codes.column_toolkit(&source.table().name, name) {
+            Some(toolkit) => format!("column rule {} of {toolkit}", code.word()),
+            None => format!("column rule {}", code.word()),
+        },
         None if column.read == Visibility::No => "it holds credentials".to_owned(),
         None if !source.rules_allow(position) || read == "in some rows" => "the columns of the row rules".to_owned(),
-        None if column.protected => "it is a system column, which only rwa may write".to_owned(),
+        None if column.protected && SYSTEM_COLUMNS.contains(&&**name) => {
+            "it is a system column, which only rwa may write".to_owned()
+        }
+        None if column.protected => "a toolkit protects it, so that only rwa may write it".to_owned(),
         None => "the database computes it".to_owned(),
     };
-    let name = &source.table().columns[position].name;
     Some(if reads {
         json!({ "column": name, "read": read, "because": because })
     } else {

@@ -3,22 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Cause, Error, Group, Reason, RequestId, Result, WriteContext, ability, identifier::is_identifier,
-    reload::Reload,
+    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, WriteContext, ability,
+    identifier::is_identifier,
+    restart::{RestartKind, Restarting},
+    toolkits::ToolkitTerms,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
-use store::{Applied, Change, Database, JsonRows, OpenTenant, Schema, Table, Tenants, Value};
+use serde_json::Value as Json;
+use store::{JsonRows, OpenTenant, Schema, Table, Tenants, Value};
 
 use crate::{
-    QueryConfig, batch,
+    Doors, QueryConfig, batch,
     compile::{
         scope::{Scope, Source},
         select::{self, Limits, Select},
-        write,
+        write::{self, Write},
     },
     explain,
     request::{Action, Item, Query, Work},
-    rules::{Environment, Members, Rules, TableAccess, TenantRules, canonical_table},
+    rules::{Environment, GroupRules, Members, Rules, TableAccess, TenantRules, canonical_table},
+    run,
 };
 
 /// Users of one group that row codes can take into a statement where Insula's tables are in another database.
@@ -31,8 +35,16 @@ pub struct Service {
     tenants: Arc<Tenants>,
     rules: Rules,
     config: QueryConfig,
-    /// Other rooms that `POST /reload` makes read their files.
-    others: Vec<Arc<dyn Reload>>,
+    doors: Doors,
+}
+
+/// What a reload did.
+#[derive(Debug)]
+pub(crate) struct Reloaded {
+    /// How many row rules are in force.
+    pub(crate) rules: usize,
+    /// The restart that will come.
+    pub(crate) restarting: Option<Restarting>,
 }
 
 /// What came of a query.
@@ -42,8 +54,17 @@ pub enum Outcome {
     Rows(JsonRows, Vec<String>),
     /// The number of a count.
     Count(i64),
-    /// What a write did. The key of the new row is there for inserts.
-    Written(Option<Vec<(String, Value)>>, u64, Vec<String>),
+    /// What a write did.
+    Written {
+        /// The key of the new row, for inserts.
+        key: Option<Vec<(String, Value)>>,
+        /// How many rows were written.
+        rows: u64,
+        /// Values of an insert that toolkits have filled in, by column.
+        generated: Vec<(String, Json)>,
+        /// What was left out or cut.
+        warnings: Vec<String>,
+    },
     /// Every statement of a batch, and whether they were all undone.
     Batch(Vec<Result<Self>>, bool),
     /// What would run, and why.
@@ -54,41 +75,63 @@ pub enum Outcome {
 pub(crate) enum Prepared {
     Select(Select),
     Count(SelectStatement),
-    Write(Change, Vec<String>),
+    Write(Write),
 }
 
-/// What a query is answered with: the open tenant and its rules, as they are now.
+/// What a query is answered with: the open tenant, its rules and toolkits as they are now, and the caller's rights.
 pub(crate) struct Room {
     pub(crate) open: Arc<OpenTenant>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) rules: Arc<TenantRules>,
+    pub(crate) terms: Arc<dyn ToolkitTerms>,
+    /// The caller's group with what its places in toolkits add.
+    pub(crate) group: Arc<Group>,
 }
 
 impl Room {
-    pub(crate) fn access(&self, group: &Arc<Group>, table: &Arc<Table>) -> Arc<TableAccess> {
-        self.rules.access(group, &self.schema, table)
+    /// What the caller may do with a table.
+    pub(crate) fn access(&self, table: &Arc<Table>) -> Arc<TableAccess> {
+        self.access_of(&self.group, table)
+    }
+
+    /// What a group may do with a table.
+    pub(crate) fn access_of(&self, group: &Arc<Group>, table: &Arc<Table>) -> Arc<TableAccess> {
+        self.rules.access(group, &self.schema, &self.terms, table)
+    }
+
+    /// The caller's codes.
+    pub(crate) fn codes(&self) -> Arc<GroupRules> {
+        self.rules.codes(&self.group, &self.schema, &self.terms)
     }
 }
 
 impl Service {
-    /// The data API over these tenants. `others` are the rooms that are reloaded together with its rules.
-    pub fn new(tenants: Arc<Tenants>, config: QueryConfig, others: Vec<Arc<dyn Reload>>) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, others })
+    /// The data API over these tenants.
+    pub fn new(tenants: Arc<Tenants>, config: QueryConfig, doors: Doors) -> Arc<Self> {
+        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, doors })
     }
 
     /// Opens the caller's tenant.
     pub(crate) async fn room(&self, caller: &Authenticated) -> Result<Room> {
         let open = self.tenants.open(&caller.tenant).await?;
         let rules = self.rules.of(&caller.tenant).await?;
-        Ok(Room { schema: open.data.schema(), open, rules })
+        let terms = self.doors.toolkits.of(&caller.tenant).await?;
+        let own = &caller.principal.group;
+        // Who acts with a toolkit's own rights has no place anywhere.
+        let group = if own.is_toolkit() { Arc::clone(own) } else { terms.group(&caller.principal) };
+        Ok(Room { schema: open.data.schema(), open, rules, terms, group })
     }
 
-    /// Reads rules and catalogue of a tenant anew. Errors: 403, 500 `reload_failed` (the old ones stay in force).
-    pub async fn reload(&self, caller: &Authenticated) -> Result<usize> {
-        caller.principal.require(ability::RELOAD)?;
+    /// Refuses with 403 whoever may not reload.
+    pub(crate) fn require_reload(&self, caller: &Authenticated) -> Result<()> {
+        caller.principal.require(self.config.reload_ability())
+    }
+
+    /// Reads rules and catalogue of a tenant anew. Errors: 500 `reload_failed` (the old ones stay in force).
+    pub(crate) async fn reload(&self, caller: &Authenticated) -> Result<Reloaded> {
         let open = self.tenants.open(&caller.tenant).await?;
         let mut commits = Vec::new();
-        for room in &self.others {
+        for room in &self.doors.reloaded {
             commits.push(room.prepare(&caller.tenant).await?);
         }
         open.data.refresh_schema().await?;
@@ -97,43 +140,67 @@ impl Service {
         for commit in commits {
             commit();
         }
-        Ok(rules)
+        Ok(Reloaded { rules, restarting: None })
     }
 
-    /// The limits of a group, its own or the tenant's.
-    pub(crate) fn limits(&self, group: &Group) -> Limits {
-        let most = group.max_limit.unwrap_or(self.config.default_max_limit);
-        Limits {
+    /// Reloads and makes the server restart, or neither. Errors: 403; those of [`kernel::restart::Restart::prepare`]; 500.
+    pub(crate) async fn restart(&self, caller: &Authenticated, kind: RestartKind) -> Result<Reloaded> {
+        if kind == RestartKind::Forced {
+            caller.principal.require(self.config.restart_ability())?;
+        }
+        if self.tenants.first().await?.is_none_or(|first| first.id != caller.tenant.id) {
+            let message = "A restart stops the server for all tenants; only the first tenant may ask for it";
+            return Err(Error::new(Reason::AbilityMissing, message));
+        }
+        let schedule = self.doors.restart.prepare(kind).await?;
+        let reloaded = self.reload(caller).await?;
+        Ok(Reloaded { restarting: Some(schedule()), ..reloaded })
+    }
+
+    /// The limits of the caller's group, its own or the tenant's. Errors: 503.
+    pub(crate) async fn limits(&self, caller: &Authenticated) -> Result<Limits> {
+        let (group, tenant) = (&caller.principal.group, self.doors.settings.of(&caller.tenant).await?);
+        let conditions = tenant.default_max_where_conditions.unwrap_or(self.config.default_max_where_conditions);
+        let most = tenant.default_max_limit.unwrap_or(self.config.default_max_limit);
+        let most = group.max_limit.unwrap_or(most);
+        Ok(Limits {
             default: Ord::min(self.config.default_limit, most),
             most,
-            conditions: group.max_where_conditions.unwrap_or(self.config.default_max_where_conditions),
-        }
+            conditions: group.max_where_conditions.unwrap_or(conditions),
+        })
     }
 
     /// Answers a query. Errors: 400 that names the field, 403 with the rule's reason, 503.
     pub async fn query(&self, caller: &Authenticated, request: RequestId, query: Query) -> Result<Outcome> {
         let room = self.room(caller).await?;
         match self.attempt(&room, caller, request, &query).await {
-            Err(error) if matches!(error.reason, Reason::UnknownTable | Reason::UnknownColumn) => {
-                // The tenant's tables may have been changed by someone else since the catalogue was read.
-                if !room.open.data.refresh_schema_older_than(CATALOGUE_IS_FRESH).await? {
-                    return Err(error);
-                }
-                let room = Room { schema: room.open.data.schema(), ..room };
+            Err(error) => {
+                let room = self.room_after(&room, caller, error).await?;
                 self.attempt(&room, caller, request, &query).await
             }
-            other => other,
+            ok => ok,
         }
+    }
+
+    /// The room with a newer catalogue, where something failed for a name that the catalogue did not know: the tenant's
+    /// tables may have been changed by someone else since it was read. Errors: the one that it is asked about.
+    pub(crate) async fn room_after(&self, room: &Room, caller: &Authenticated, error: Error) -> Result<Room> {
+        let unknown = matches!(error.reason, Reason::UnknownTable | Reason::UnknownColumn);
+        if unknown && room.open.data.refresh_schema_older_than(CATALOGUE_IS_FRESH).await? {
+            self.doors.columns.restore(&caller.tenant).await;
+            return self.room(caller).await;
+        }
+        Err(error)
     }
 
     async fn attempt(&self, room: &Room, caller: &Authenticated, request: RequestId, query: &Query) -> Result<Outcome> {
         let principal = &caller.principal;
         principal.require(query.action.ability())?;
-        let members = members(room, caller).await?;
+        let members = members(room).await?;
         let now = kernel::time::now();
         let environment = Environment { principal, request, now, dialect: room.open.data.dialect(), members };
-        let context = WriteContext { user: principal.user(), request: Some(request), cause: Cause::Api };
-        let limits = self.limits(&principal.group);
+        let context = context(principal, request);
+        let limits = self.limits(caller).await?;
         if query.explain {
             principal.require(ability::EXPLAIN)?;
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));
@@ -141,19 +208,24 @@ impl Service {
         match &query.work {
             Work::Single(item) => {
                 let prepared = prepare(room, &environment, query, item, &limits)?;
-                run_single(&room.open.data, &context, prepared).await
+                run::single(&room.open, &context, prepared).await
             }
             Work::Batch { items, rollback_on_error } => {
-                if !principal.group.allow_batch_operations {
+                if !room.group.allow_batch_operations {
                     return Err(Error::plain(Reason::BatchDenied).at("queries"));
                 }
                 // Whoever may not use the table at all is told so once.
                 scope(room, &environment, query, &Item::default())?;
                 let prepared = items.iter().map(|item| prepare(room, &environment, query, item, &limits)).collect();
-                batch::run(&room.open.data, &context, prepared, *rollback_on_error).await
+                batch::run(&room.open, &context, prepared, *rollback_on_error).await
             }
         }
     }
+}
+
+/// Who writes, for triggers.
+pub(crate) fn context(principal: &Principal, request: RequestId) -> WriteContext {
+    WriteContext { user: principal.user(), request: Some(request), cause: Cause::Api }
 }
 
 /// The tables of a query with the caller's rights. Errors: 400 `unknown_table`, `join_invalid`; 403 `table_denied`.
@@ -173,7 +245,7 @@ pub(crate) fn scope<'e>(
             return Err(Error::new(Reason::JoinInvalid, "A table can be joined once").at(field));
         }
         let action = if index == 0 { query.action } else { Action::Select };
-        let access = room.access(&environment.principal.group, table);
+        let access = room.access(table);
         let source = Source::open(access, action).map_err(|mut error| {
             error.field = Some(field);
             error
@@ -189,17 +261,17 @@ fn find_table<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Table>> {
 }
 
 /// Who belongs to the caller's group: a table to ask, or a list where it lies in another database and is needed.
-async fn members(room: &Room, caller: &Authenticated) -> Result<Members> {
+pub(crate) async fn members(room: &Room) -> Result<Members> {
     let open = &room.open;
     if open.is_one_database() {
         return Ok(Members::Table(open.system.ddl().table("_users")));
     }
-    if !room.rules.ask_for_members(&caller.principal.group, &room.schema) {
+    if !room.codes().ask_for_members() {
         return Ok(Members::Numbers(Vec::new()));
     }
     let mut select = Sql::select();
     select.column(Alias::new("number")).from(open.system.ddl().table("_users")).limit(MOST_MEMBERS);
-    select.and_where(Expr::col(Alias::new("group_id")).eq(caller.principal.group.id));
+    select.and_where(Expr::col(Alias::new("group_id")).eq(room.group.id));
     let rows = open.system.read(&select).await?;
     if rows.len() as u64 == MOST_MEMBERS {
         let message = format!("Group codes reach {MOST_MEMBERS} users where Insula's tables are in another database");
@@ -208,7 +280,7 @@ async fn members(room: &Room, caller: &Authenticated) -> Result<Members> {
     Ok(Members::Numbers(rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?))
 }
 
-fn prepare(
+pub(crate) fn prepare(
     room: &Room,
     environment: &Environment<'_>,
     query: &Query,
@@ -219,46 +291,8 @@ fn prepare(
     Ok(match query.action {
         Action::Select => Prepared::Select(select::select(&scope, item, limits)?),
         Action::Count => Prepared::Count(select::count(&scope, item, limits)?),
-        Action::Insert => {
-            let (insert, warnings) = write::insert(&scope, item)?;
-            Prepared::Write(Change::Insert(insert), warnings)
-        }
-        Action::Update => {
-            let (update, warnings) = write::update(&scope, item, limits)?;
-            Prepared::Write(Change::Update(update), warnings)
-        }
-        Action::Delete => {
-            let (delete, warnings) = write::delete(&scope, item, limits)?;
-            Prepared::Write(Change::Delete(delete), warnings)
-        }
+        Action::Insert => Prepared::Write(write::insert(&scope, item)?),
+        Action::Update => Prepared::Write(write::update(&scope, item, limits)?),
+        Action::Delete => Prepared::Write(write::delete(&scope, item, limits)?),
     })
-}
-
-async fn run_single(database: &Database, context: &WriteContext, prepared: Prepared) -> Result<Outcome> {
-    Ok(match prepared {
-        Prepared::Select(select) => {
-            let rows = database.read_json(&select.statement, &select.columns).await?;
-            Outcome::Rows(rows, select.warnings)
-        }
-        Prepared::Count(statement) => Outcome::Count(first_number(&database.read(&statement).await?)?),
-        Prepared::Write(change, warnings) => {
-            let table = Arc::clone(change.table());
-            let applied = database.write(context, change).await?;
-            written(&table, &applied, 0, applied.rows, warnings)
-        }
-    })
-}
-
-pub(crate) fn first_number(rows: &[store::Row]) -> Result<i64> {
-    let row = rows.first().ok_or_else(|| Error::internal("a count has no row"))?;
-    Ok(row.int(0)?)
-}
-
-/// The outcome of a write, with the key of its row `index`.
-pub(crate) fn written(table: &Table, applied: &Applied, index: usize, rows: u64, warnings: Vec<String>) -> Outcome {
-    let key = applied.keys.get(index).map(|key| {
-        let names = table.key.iter().map(|position| table.columns[*position].name.to_string());
-        names.zip(key.iter().cloned()).collect()
-    });
-    Outcome::Written(key, rows, warnings)
 }

@@ -161,6 +161,22 @@ impl Database {
         self.attempt(context, &work).await
     }
 
+    /// Runs reads that all see the database as it is at the first of them. Nobody waits for them, and they wait for no
+    /// writes. A write fails.
+    ///
+    /// The work may be run twice; it must await nothing but its transaction.
+    pub async fn snapshot<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.snapshot(move |transaction| pollster::block_on(work(transaction))).await,
+            Engine::Postgres(postgres) => postgres.snapshot(&work).await,
+            Engine::Mariadb(mariadb) => mariadb.snapshot(&work).await,
+        }
+    }
+
     async fn attempt<T, F>(&self, context: &WriteContext, work: &Arc<F>) -> Result<T>
     where
         T: Send + 'static,
@@ -178,7 +194,7 @@ impl Database {
 
     /// The smallest sign of life.
     pub async fn probe(&self) -> Result<()> {
-        self.script_value("SELECT 1").await.map(drop)
+        self.fixed(crate::Statement::fixed("SELECT 1")).await.map(drop)
     }
 
     /// Runs SQL text of the operator or of the server itself, several statements at once, in this tenant's schema.
@@ -210,8 +226,8 @@ impl Database {
         }
     }
 
-    async fn script_value(&self, sql: &'static str) -> Result<Vec<Row>> {
-        let statement = crate::Statement::fixed(sql);
+    /// Reads rows by a statement of the store itself.
+    pub(crate) async fn fixed(&self, statement: crate::Statement) -> Result<Vec<Row>> {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.read(statement).await,
             Engine::Postgres(postgres) => postgres.read(&statement).await,

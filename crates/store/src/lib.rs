@@ -12,6 +12,7 @@
 mod bind;
 mod cell;
 mod change;
+mod counter;
 mod database;
 mod ddl;
 mod dialect;
@@ -24,6 +25,7 @@ mod postgres;
 pub mod schema;
 mod scripts;
 mod sqlite;
+mod system_columns;
 mod tenants;
 mod transaction;
 mod value;
@@ -38,9 +40,10 @@ pub use migration::{Migration, migrate};
 pub use schema::{Column, OutputColumn, Schema, Table};
 pub use scripts::{AppliedScript, apply_scripts};
 pub use sqlite::SqliteConfig;
+pub use system_columns::{Completed, Lacking, Pace, lacking};
 pub use tenants::{
-    FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantFilter, TenantRecord,
-    TenantSort, Tenants,
+    AfterOpening, FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantFilter,
+    TenantRecord, TenantSort, Tenants,
 };
 pub use transaction::Transaction;
 pub use value::{Row, Value};

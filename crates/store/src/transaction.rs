@@ -5,7 +5,7 @@ use sea_query::{QueryStatementWriter, SelectStatement};
 
 use crate::{Dialect, OutputColumn, Result, Row, Statement, mariadb, postgres, sqlite};
 
-/// An open transaction. What is done with it is committed or undone as one.
+/// An open transaction. What is done with it is committed or undone as one; in a snapshot there is nothing but reading.
 ///
 /// On SQLite the work runs on the writer's thread inside a savepoint of the group that is being committed, so a
 /// transaction must await nothing but its own statements.

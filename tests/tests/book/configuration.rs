@@ -9,17 +9,18 @@ use serde_json::{Map, Value as Json};
 type Fields = HashMap<String, (String, String)>;
 
 /// Sections that are not there by default, with the struct of each.
-const OPTIONAL: [(&str, &str); 3] = [
+const OPTIONAL: [(&str, &str); 4] = [
     ("identity.captcha", "CaptchaConfig"),
     ("identity.key_rate_classes.NAME", "RateClass"),
     ("identity.providers.NAME", "ProviderConfig"),
+    ("system_columns.overrides.TABLE", "ColumnChoice"),
 ];
 
 /// A table for each section.
 pub(crate) fn tables() -> String {
     let mut structs = HashMap::new();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query", "audit"] {
+    for part in ["insula", "edge", "store", "identity", "mail", "provider", "query", "columns", "audit", "kernel"] {
         read_folder(&crates.join(part).join("src"), &mut structs);
     }
     let config = Config::default();

@@ -1,6 +1,6 @@
 //! How large a body may be, said beforehand or not.
 
-use insula_tests::{Backend, Client, World};
+use insula_tests::{Backend, Client, World, on_all_databases};
 use kernel::ByteSize;
 use serde_json::json;
 use tokio::{
@@ -8,10 +8,12 @@ use tokio::{
     net::TcpStream,
 };
 
+on_all_databases!(the_limit_is_exact_with_a_length, the_limit_is_exact_without_a_length);
+
 const LIMIT: usize = 2_000;
 
-async fn world() -> (World, Client) {
-    let world = World::configured(Backend::Sqlite, |config| config.server.max_body_size = ByteSize(LIMIT as u64)).await;
+async fn world(backend: Backend) -> (World, Client) {
+    let world = World::configured(backend, |config| config.server.max_body_size = ByteSize(LIMIT as u64)).await;
     world.tables("CREATE TABLE notes (id SERIAL, note TEXT)").await;
     let ada = world.user("ada", "administrators").await;
     (world, ada)
@@ -46,9 +48,8 @@ async fn chunked(world: &World, client: &Client, body: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_limit_is_exact_with_a_length() {
-    let (world, ada) = world().await;
+async fn the_limit_is_exact_with_a_length(backend: Backend) {
+    let (world, ada) = world(backend).await;
     assert_eq!(ada.post_text("/query", &sized(LIMIT)).await.status, 200);
     let answer = ada.post_text("/query", &sized(LIMIT + 1)).await;
     assert_eq!(answer.refusal(), (413, "body_too_large"));
@@ -60,9 +61,8 @@ async fn the_limit_is_exact_with_a_length() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_limit_is_exact_without_a_length() {
-    let (world, ada) = world().await;
+async fn the_limit_is_exact_without_a_length(backend: Backend) {
+    let (world, ada) = world(backend).await;
     let answer = chunked(&world, &ada, &sized(LIMIT)).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     for bytes in [LIMIT + 1, LIMIT * 10] {

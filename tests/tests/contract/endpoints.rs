@@ -1,11 +1,13 @@
 //! The endpoint table, with no token, a bad one and a good one.
 
-use insula_tests::{Answer, Backend, Client, World};
+use insula_tests::{Answer, Backend, Client, World, on_all_databases};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+on_all_databases!(only_the_open_ones_answer_without_a_token, a_token_comes_in_one_header_alone);
+
 /// Method, path, a body that is good, and whether it answers without a token.
-fn table() -> [(Method, &'static str, Json, bool); 10] {
+fn table() -> [(Method, &'static str, Json, bool); 15] {
     let login = json!({"method": "password", "username": "ada", "password": "correct horse battery"});
     [
         (Method::GET, "/", Json::Null, true),
@@ -15,10 +17,38 @@ fn table() -> [(Method, &'static str, Json, bool); 10] {
         (Method::POST, "/auth/clear-sessions", json!({"user_id": 99}), false),
         (Method::POST, "/query", json!({"action": "count", "table": "notes"}), false),
         (Method::GET, "/permissions", Json::Null, false),
+        (Method::POST, "/preferences", json!({"action": "get", "client": "app"}), false),
+        (Method::GET, "/tk/app/desk/notes", Json::Null, false),
+        (Method::POST, "/tk/app/desk/notes", json!({}), false),
+        (Method::GET, "/tk/lib/shelf/notes", Json::Null, false),
+        (Method::POST, "/tk/lib/shelf/notes", json!({}), false),
         (Method::POST, "/reload", json!({}), false),
         (Method::POST, "/reload", Json::Null, false),
         (Method::POST, "/auth/logout", json!({}), false),
     ]
+}
+
+fn toolkit(name: &str, kind: &str) -> String {
+    format!(
+        r#"name = "{name}"
+type = "{kind}"
+tables = ["notes"]
+
+[endpoints.0]
+path = "notes"
+methods = ["GET", "POST"]
+type = "internal"
+pseudo_querys = ["notes"]
+
+[pseudo_querys.notes]
+action = "select"
+table = "notes"
+
+[db_fallback_permissions.100]
+basic_rules = ["notes:r"]
+endpoint_permissions = ["*"]
+"#
+    )
 }
 
 async fn ask(client: &Client, method: &Method, path: &str, body: &Json) -> Answer {
@@ -26,10 +56,14 @@ async fn ask(client: &Client, method: &Method, path: &str, body: &Json) -> Answe
     client.send(method.clone(), path, &[("content-type", "application/json")], body).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_the_open_ones_answer_without_a_token() {
-    let world = World::new(Backend::Sqlite).await;
+async fn only_the_open_ones_answer_without_a_token(backend: Backend) {
+    let world = World::new(backend).await;
     world.tables("CREATE TABLE notes (id SERIAL, note TEXT)").await;
+    for (name, kind) in [("desk", "application"), ("shelf", "library")] {
+        let folder = world.tenant.folder.join("toolkits");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.toml")), toolkit(name, kind)).unwrap();
+    }
     let good = world.user("ada", "administrators").await;
     let nobody = world.anonymous();
     for (method, path, body, open) in table() {
@@ -48,13 +82,12 @@ async fn only_the_open_ones_answer_without_a_token() {
     }
     // Paths that do not exist are no secret from those who may come in, and from nobody else.
     assert_eq!(nobody.get("/tk/app/x/y").await.refusal(), (401, "no_token"));
-    assert_eq!(world.user("uma", "users").await.get("/tk/app/x/y").await.refusal(), (404, "route_not_found"));
+    assert_eq!(world.user("uma", "users").await.get("/tk/app/x/y").await.refusal(), (404, "toolkit_unknown"));
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_comes_in_one_header_alone() {
-    let world = World::new(Backend::Sqlite).await;
+async fn a_token_comes_in_one_header_alone(backend: Backend) {
+    let world = World::new(backend).await;
     let token = world.user("ada", "administrators").await.token.unwrap();
     let nobody = world.at(&world.tenant);
     for spelled in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER  {token}")] {

@@ -3,8 +3,15 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use insula::Config;
-use insula_tests::{Answer, Backend, Client, World, until};
+use insula_tests::{Answer, Backend, Client, World, on_all_databases, until};
 use serde_json::json;
+
+on_all_databases!(
+    the_second_is_short_and_passes,
+    the_minute_is_long,
+    the_two_limiters_do_not_know_of_each_other,
+    switched_off_there_is_none
+);
 
 /// Limits in the order: auth a second, auth a minute, API a second, API a minute.
 fn limits(numbers: [u32; 4]) -> impl FnOnce(&mut Config) {
@@ -40,9 +47,8 @@ fn check(refusal: &Answer, seconds: std::ops::RangeInclusive<u64>) {
     assert_eq!(refusal.headers["x-request-id"].len(), 24);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_second_is_short_and_passes() {
-    let world = World::configured(Backend::Sqlite, limits([2, 1_000, 2, 1_000])).await;
+async fn the_second_is_short_and_passes(backend: Backend) {
+    let world = World::configured(backend, limits([2, 1_000, 2, 1_000])).await;
     let client = world.anonymous();
     let (through, refusal) = exhaust(&client, "/").await;
     assert!(through >= 2, "{through}");
@@ -51,9 +57,8 @@ async fn the_second_is_short_and_passes() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_minute_is_long() {
-    let world = World::configured(Backend::Sqlite, limits([1_000, 10, 1_000, 20])).await;
+async fn the_minute_is_long(backend: Backend) {
+    let world = World::configured(backend, limits([1_000, 10, 1_000, 20])).await;
     let client = world.anonymous();
     let (through, refusal) = exhaust(&client, "/permissions").await;
     // A minute's limit of 20 gives one more every three seconds.
@@ -66,9 +71,8 @@ async fn the_minute_is_long() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_two_limiters_do_not_know_of_each_other() {
-    let world = World::configured(Backend::Sqlite, limits([1_000, 5, 1_000, 30])).await;
+async fn the_two_limiters_do_not_know_of_each_other(backend: Backend) {
+    let world = World::configured(backend, limits([1_000, 5, 1_000, 30])).await;
     let client = world.anonymous();
     let (through, refusal) = exhaust(&client, "/auth/status").await;
     assert!((5..=6).contains(&through), "{through}");
@@ -85,9 +89,8 @@ async fn the_two_limiters_do_not_know_of_each_other() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn switched_off_there_is_none() {
-    let world = World::configured(Backend::Sqlite, |config| {
+async fn switched_off_there_is_none(backend: Backend) {
+    let world = World::configured(backend, |config| {
         limits([1, 1, 1, 1])(config);
         config.server.rate_limit.enabled = false;
     })

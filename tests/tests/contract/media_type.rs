@@ -1,9 +1,15 @@
 //! Every answer is JSON in the one envelope, whatever happened.
 
-use insula_tests::{Answer, Backend, World};
+use insula_tests::{Answer, Backend, World, on_all_databases};
 use kernel::ByteSize;
 use reqwest::Method;
 use serde_json::json;
+
+on_all_databases!(
+    every_status_is_json_in_the_envelope,
+    what_went_well_is_json_too,
+    what_the_database_says_is_not_repeated
+);
 
 /// An answer to a request that could not be carried out.
 fn check(answer: &Answer, status: u16, reason: &str) {
@@ -18,9 +24,8 @@ fn check(answer: &Answer, status: u16, reason: &str) {
     assert_eq!((&body["message"], &body["request_id"]), (&json!(text), &json!(id)));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_status_is_json_in_the_envelope() {
-    let world = World::configured(Backend::Sqlite, |config| config.server.max_body_size = ByteSize(4096)).await;
+async fn every_status_is_json_in_the_envelope(backend: Backend) {
+    let world = World::configured(backend, |config| config.server.max_body_size = ByteSize(4096)).await;
     world.tables("CREATE TABLE notes (id SERIAL, note TEXT)").await;
     let nobody = world.anonymous();
     let (user, admin) = (world.user("uma", "users").await, world.user("ada", "administrators").await);
@@ -53,9 +58,8 @@ async fn every_status_is_json_in_the_envelope() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_went_well_is_json_too() {
-    let world = World::new(Backend::Sqlite).await;
+async fn what_went_well_is_json_too(backend: Backend) {
+    let world = World::new(backend).await;
     let admin = world.user("ada", "administrators").await;
     for path in ["/", "/health", "/permissions", "/auth/status", "/openapi.json"] {
         for spelled in [path.to_owned(), format!("{path}/")] {
@@ -75,6 +79,7 @@ async fn what_went_well_is_json_too() {
 }
 
 /// A table is dropped under a running server.
+/// A trigger of SQLite says what nobody shall hear.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_database_says_is_not_repeated() {
     let world = World::new(Backend::Sqlite).await;

@@ -2,13 +2,14 @@
 
 use std::{collections::HashSet, time::SystemTime};
 
-use insula_tests::{Backend, World};
+use insula_tests::{Backend, World, on_all_databases};
 use reqwest::Method;
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ids_are_digits_and_never_the_callers() {
-    let world = World::new(Backend::Sqlite).await;
+on_all_databases!(ids_are_digits_and_never_the_callers, no_two_requests_share_an_id);
+
+async fn ids_are_digits_and_never_the_callers(backend: Backend) {
+    let world = World::new(backend).await;
     let nobody = world.anonymous();
     let mut last = String::new();
     for path in ["/", "/health", "/permissions", "/nothing", "/openapi.json", "/docs"] {
@@ -31,9 +32,8 @@ async fn ids_are_digits_and_never_the_callers() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_two_requests_share_an_id() {
-    let world = World::new(Backend::Sqlite).await;
+async fn no_two_requests_share_an_id(backend: Backend) {
+    let world = World::new(backend).await;
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..16 {
         let client = world.anonymous();

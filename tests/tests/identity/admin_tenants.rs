@@ -1,5 +1,7 @@
 //! Tenants in the hands of the first tenant's administrators.
 
+use std::io::Read;
+
 use insula_tests::{Backend, World, on_all_databases};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
@@ -11,6 +13,7 @@ on_all_databases!(
     only_the_first_tenant_rules_the_others,
     a_tenant_is_made_whole_or_not_at_all,
     tenants_are_listed_by_pages,
+    a_tenant_is_carried_away_as_an_archive,
 );
 
 async fn tenants_are_made_changed_and_removed(backend: Backend) {
@@ -96,6 +99,52 @@ async fn only_the_first_tenant_rules_the_others(backend: Backend) {
     assert_eq!(delete(&admin, &format!("{first}?confirm={}", world.tenant.name)).await.refusal(), (409, "conflict"));
     assert_eq!(theirs.get("/auth/status").await.status, 200);
     assert_eq!(admin.get(&first).await.body["tenant"]["first"], true);
+    world.end().await;
+}
+
+async fn a_tenant_is_carried_away_as_an_archive(backend: Backend) {
+    let world = World::new(backend).await;
+    let other = world.another_tenant().await;
+    world.user_of(&other, "ada", "users").await;
+    let admin = world.user("root", "administrators").await;
+    let path = format!("/admin/tenants/{}/export", other.name);
+    let sql = "CREATE TABLE pets (id INTEGER PRIMARY KEY, name VARCHAR(40));
+        INSERT INTO pets VALUES (1, 'rex'), (2, 'Größe')";
+    world.tables_of(&other, sql).await;
+    for _ in 0..2 {
+        let sent = admin.get(&path).await;
+        let header = |name: &str| sent.headers[name].to_str().unwrap();
+        assert_eq!((sent.status, header("content-type")), (200, "application/x-tar"));
+        let named = format!("attachment; filename=\"{}.tar\"", other.name);
+        assert_eq!((header("content-disposition"), header("cache-control")), (&*named, "no-store"));
+        let mut files = std::collections::BTreeMap::new();
+        for entry in tar::Archive::new(sent.text.as_bytes()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            files.insert(entry.path().unwrap().to_str().unwrap().to_owned(), text);
+        }
+        let own = [
+            "files/migrations/0001_tables.sql",
+            "groups.jsonl",
+            "linked_accounts.jsonl",
+            "profiles.jsonl",
+            "tables.json",
+            "tables/pets.jsonl",
+        ];
+        let names: Vec<_> = own.into_iter().chain(["tenant.json", "users.jsonl"]).collect();
+        assert_eq!(files.keys().map(String::as_str).collect::<Vec<_>>(), names);
+        assert_eq!(files["tables/pets.jsonl"], "{\"id\":1,\"name\":\"rex\"}\n{\"id\":2,\"name\":\"Größe\"}\n");
+        assert!(files["users.jsonl"].contains("\"ada\""));
+        for secret in ["argon2", "sealed:", "password", "PRIVATE", "token_hash"] {
+            assert!(!sent.text.contains(secret), "the archive holds {secret}");
+        }
+        // Who is suspended may still carry away what is theirs.
+        patch(&admin, &format!("/admin/tenants/{}", other.name), &json!({"status": "suspended"})).await;
+    }
+    assert_eq!(admin.get("/admin/tenants/nobody/export").await.refusal(), (404, "not_found"));
+    let moderator = world.user("mod", "moderators").await;
+    assert_eq!(moderator.get(&path).await.refusal(), (403, "ability_missing"));
     world.end().await;
 }
 

@@ -4,12 +4,14 @@
 mod accounts;
 mod adopting;
 mod configuring;
+mod converting;
 mod explaining;
 mod exporting;
 mod importing;
 mod migrating;
 mod rotating;
 mod round_trip;
+mod schemas;
 mod system_database;
 
 use insula_tests::{Outside, Program};

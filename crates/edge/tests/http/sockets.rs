@@ -21,19 +21,21 @@ struct Running {
     server: JoinHandle<std::io::Result<()>>,
 }
 
-async fn run(app: App) -> Running {
+async fn run(app: App, deadline: Span) -> Running {
     let listen = || TcpListener::bind("127.0.0.1:0");
     let (Ok(listener), Ok(admin)) = (listen().await, listen().await) else { panic!("no free port") };
     let (Ok(address), Ok(admin_address)) = (listener.local_addr(), admin.local_addr()) else { panic!("no address") };
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(edge::serve(app, listener, Some(admin), async {
+    let server = tokio::spawn(edge::serve(app, listener, Some(admin), async move {
         let _ = stopped.await;
+        deadline.0
     }));
     Running { address, admin: admin_address, stop, server }
 }
 
 async fn running(config: EdgeConfig) -> Running {
-    run(app(&Arc::default(), config)).await
+    let deadline = config.shutdown_deadline;
+    run(app(&Arc::default(), config), deadline).await
 }
 
 /// Sends bytes and reads until the server closes.
@@ -155,6 +157,25 @@ async fn stopping_lets_running_requests_finish() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#"{"success":true}"#), "{answer}");
     timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
     assert_eq!(read(&mut idle).await, "");
+}
+
+#[tokio::test]
+async fn stopping_is_told_in_an_answer_and_waits_for_nobody_who_is_silent() {
+    let Running { address, stop, server, .. } =
+        running(EdgeConfig { shutdown_deadline: Span::seconds(60), ..config() }).await;
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    busy.write_all(request).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let length = busy.read(&mut answer).await.unwrap();
+    assert!(!String::from_utf8_lossy(&answer[..length]).contains("connection: close"));
+    stop.send(()).unwrap();
+    busy.write_all(request).await.unwrap();
+    let answer = read(&mut busy).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
+    assert_eq!(read(&mut silent).await, "");
 }
 
 #[tokio::test]

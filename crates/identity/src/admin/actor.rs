@@ -79,6 +79,18 @@ impl Actor {
         Ok(())
     }
 
+    /// Refuses whoever may not give any place in any toolkit: these are rights that no power measures.
+    ///
+    /// Errors: 403 `power_too_low`, `scope_missing`.
+    pub(crate) fn require_places(&self) -> Result<()> {
+        let Some(caller) = &self.caller else { return Ok(()) };
+        if caller.group.power < 100 {
+            let message = "Places in toolkits are given to single users by a power of 100";
+            return Err(Error::new(Reason::PowerTooLow, message).at("toolkit_overrides"));
+        }
+        caller.require(ability::GROUPS_MANAGE)
+    }
+
     /// Writes down what was done or refused: who, whom or what, and which fields; never a value.
     pub(crate) fn audit<T>(
         &self,

@@ -34,7 +34,7 @@ impl Identity {
     /// Refuses whoever is no administrator of the first tenant, whatever they ask for.
     ///
     /// Errors: 403 `ability_missing`, `scope_missing`.
-    pub(crate) async fn require_first_tenant(&self, tenant: &Tenant, caller: &Principal) -> Result<()> {
+    pub async fn require_first_tenant(&self, tenant: &Tenant, caller: &Principal) -> Result<()> {
         caller.require(ability::TENANTS_MANAGE)?;
         match self.tenants.first().await? {
             Some(first) if first.id == tenant.id => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::{Error, Reason, Result, Secret, time::Timestamp};
+use kernel::{Error, Reason, Result, Secret, ToolkitOverride, time::Timestamp};
 use store::{
     OpenTenant, Value,
     paging::{Found, KeyKind, Page, Sort},
@@ -16,7 +16,7 @@ use crate::{
     tables::{
         directory,
         groups::{self, GroupLookup},
-        one_time_tokens, removal, second_factors, sessions,
+        one_time_tokens, overrides, removal, second_factors, sessions,
         users::{self, Lookup},
     },
     users::{find_group, finished, no_user, taken},
@@ -45,6 +45,8 @@ pub struct UserChange {
     pub login_string: Field<Secret>,
     /// Whether the second factor goes, for whoever has lost it.
     pub reset_second_factor: bool,
+    /// The places in toolkits that the user has whatever the group has; each toolkit once.
+    pub toolkit_overrides: Option<Vec<ToolkitOverride>>,
 }
 
 /// Which users a list has.
@@ -190,6 +192,9 @@ impl Identity {
         actor.require_reach(&known.group, &free)?;
         if actor.is(id) {
             refuse_for_oneself(change)?;
+        }
+        if change.toolkit_overrides.is_some() {
+            actor.require_places()?;
         }
         let checked = Arc::new(self.check(open, &known, change).await?);
         if checked.values.is_empty() && !checked.resets_second_factor {
@@ -371,6 +376,10 @@ impl Identity {
             text.map(check_card).transpose()?;
             values.push(("login_string", Value::from(text.map(|text| card_hash(&open.key, text)))));
         }
+        if let Some(own) = &change.toolkit_overrides {
+            check_overrides(own)?;
+            values.push(("toolkit_overrides", overrides::value(own)));
+        }
         checked.values = values;
         Ok(checked)
     }
@@ -390,9 +399,33 @@ impl UserChange {
             ("pin", self.pin.is_sent()),
             ("login_string", self.login_string.is_sent()),
             ("second_factor", self.reset_second_factor),
+            ("toolkit_overrides", self.toolkit_overrides.is_some()),
         ];
         all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()
     }
+}
+
+/// Places in toolkits that one user may have of the own.
+const MOST_OVERRIDES: usize = 50;
+const MOST_NAME: usize = 64;
+
+fn check_overrides(own: &[ToolkitOverride]) -> Result<()> {
+    let invalid = |field: String, message: &str| Err(Error::new(Reason::FieldInvalid, message).at(field));
+    if own.len() > MOST_OVERRIDES {
+        return invalid("toolkit_overrides".to_owned(), &format!("At most {MOST_OVERRIDES} are kept"));
+    }
+    for (index, one) in own.iter().enumerate() {
+        let at = |name: &str| format!("toolkit_overrides[{index}].{name}");
+        for (name, text) in [("toolkit", &one.toolkit), ("group", &one.group)] {
+            if text.is_empty() || text.len() > MOST_NAME || text.chars().any(char::is_control) {
+                return invalid(at(name), &format!("A name has 1 to {MOST_NAME} characters"));
+            }
+        }
+        if own[..index].iter().any(|other| other.toolkit == one.toolkit) {
+            return invalid(at("toolkit"), "This toolkit is there twice");
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what would lock the caller out, and what the caller's own routes ask a proof for.

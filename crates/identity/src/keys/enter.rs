@@ -147,7 +147,7 @@ impl Identity {
                 email: owner.email,
                 name: owner.name,
                 group,
-                toolkit_overrides: Arc::default(),
+                toolkit_overrides: owner.toolkit_overrides,
                 credential,
             }
         } else {

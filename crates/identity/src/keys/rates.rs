@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const CLASSES: usize = 1_000;
 
 /// How many requests a key may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateClass {
     /// Requests a second.

@@ -9,10 +9,11 @@ use std::{
 use kernel::{Result, Tenant, TenantDirectory, TenantId, TenantStatus, time::Timestamp};
 use mail::SendError;
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Identity,
+    identity::told,
     tables::letters::{self, Outcome, Queued},
 };
 
@@ -35,8 +36,12 @@ pub(super) const RATION_TIME: Duration = Duration::from_hours(1);
 const SWEEP: Duration = Duration::from_mins(10);
 
 impl Identity {
-    /// Sends letters, as they are asked for and as they are due again. It never ends.
-    pub(crate) fn carry_letters(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+    /// Sends letters, as they are asked for and as they are due again. Once `stop` is true it claims no more and ends
+    /// when those on the way have arrived.
+    pub(crate) fn carry_letters(
+        self: &Arc<Self>,
+        mut stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let identity = Arc::clone(self);
         async move {
             let mut on_the_way = JoinSet::new();
@@ -57,9 +62,11 @@ impl Identity {
                     () = identity.letters.wake.notified() => {}
                     () = tokio::time::sleep(LOOK) => {}
                     Some(_) = on_the_way.join_next() => {}
+                    () = told(&mut stop) => break,
                 }
                 while on_the_way.try_join_next().is_some() {}
             }
+            while on_the_way.join_next().await.is_some() {}
         }
     }
 

@@ -6,7 +6,7 @@ use url::Url;
 use crate::Registration;
 
 /// What outside accounts may do.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinksConfig {
     /// Whether strangers who come with an outside account become users: `open` or `closed`. `registration` of the whole

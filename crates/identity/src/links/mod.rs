@@ -40,14 +40,15 @@ use kernel::{Error, Reason};
 use crate::IdentityConfig;
 
 /// What is wrong with the settings of this part: a key and the mistake.
-pub(crate) fn check(settings: &IdentityConfig) -> Result<(), (String, String)> {
-    for (name, provider) in &settings.providers {
-        provider.check(name).map_err(|(key, mistake)| {
-            let key = format!("providers.{name}.{key}");
-            (key.trim_end_matches('.').to_owned(), mistake)
-        })?;
-    }
-    pages::check(&settings.links.return_urls).map_err(|mistake| ("links.return_urls".to_owned(), mistake))
+pub(crate) fn mistakes(settings: &IdentityConfig) -> Vec<(String, String)> {
+    let wrong = |(name, provider): (&String, &provider::ProviderConfig)| {
+        let (key, mistake) = provider.check(name).err()?;
+        let key = format!("providers.{name}.{key}");
+        Some((key.trim_end_matches('.').to_owned(), mistake))
+    };
+    let pages = pages::check(&settings.links.return_urls).err();
+    let pages = pages.map(|mistake| ("links.return_urls".to_owned(), mistake));
+    settings.providers.iter().filter_map(wrong).chain(pages).collect()
 }
 
 /// 400 `link_refused`: the one answer to every journey that cannot be gone on with.
@@ -74,7 +75,7 @@ mod tests {
             "[links]\nregistration = 'closed'\nreturn_urls = ['https://app.example/in']\n\
              [providers.google]\nclient_id = 'id'\nclient_secret = 'secret'\nkeep_tokens = true",
         );
-        assert!(good.check(None).is_ok());
+        assert!(good.check().is_ok());
         assert!(good.providers["google"].keep_tokens && !good.links.by_verified_email);
         let written = kernel::secret::exposed(|| toml::to_string(&good).unwrap());
         assert_eq!(read(&written), good);
@@ -84,7 +85,7 @@ mod tests {
             ("[providers.acme]\nissuer = 'http://a.example'\nclient_id = 'x'", "providers.acme.issuer"),
             ("[links]\nreturn_urls = ['myapp://in']", "links.return_urls"),
         ] {
-            assert_eq!(read(text).check(None).unwrap_err().0, key);
+            assert_eq!(read(text).check().unwrap_err().0, key);
         }
         assert!(toml::from_str::<IdentityConfig>("[providers.google]\nid = 'x'").is_err());
     }

@@ -34,7 +34,10 @@ pub(super) struct SessionsCleared {
     user_id: i64,
 }
 
-/// Ends all sessions of a user of no more power than the caller. The calling session stays alive.
+/// Ends all sessions of a user. The calling session stays alive.
+///
+/// Needs a power of `min_clear_sessions_power`, and reaches users of no more power than the caller, unless
+/// `clear_sessions_any_power` is set.
 #[utoipa::path(
     post,
     path = "/auth/clear-sessions",
@@ -42,6 +45,7 @@ pub(super) struct SessionsCleared {
     request_body = ClearSessions,
     responses(
         (status = 200, body = SessionsCleared),
+        (status = 400, body = edge::Envelope, description = "`field_missing`, `field_invalid`."),
         (status = 403, body = edge::Envelope, description = "`power_too_low`, `session_required`."),
     )
 )]

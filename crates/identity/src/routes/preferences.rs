@@ -64,6 +64,7 @@ pub(super) struct PreferencesRequest {
 
 /// Preferences as they are.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the words that are sent")]
 pub(super) struct Preferences {
     /// Always true.
     #[schema(example = true)]

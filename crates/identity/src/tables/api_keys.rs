@@ -1,13 +1,15 @@
 //! `_api_keys`: what software comes in with. A key is never stored, only what recognises it.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
-use kernel::{Error as Refusal, Group, KeyKind, Reason, WriteContext, time::Timestamp};
+use kernel::{Error as Refusal, Group, KeyKind, Reason, ToolkitOverride, WriteContext, time::Timestamp};
 use sea_query::{Alias, Cond, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement};
 use serde::{Serialize, de::DeserializeOwned};
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of, users::USERS};
+use super::{column, groups, groups::GROUPS, insert, of, overrides, users::USERS};
 use crate::{
     UserStatus,
     keys::{Key, format},
@@ -42,7 +44,7 @@ const COLUMNS: [&str; 19] = [
     "mac",
     "group_id",
 ];
-const USER_COLUMNS: [&str; 5] = ["number", "username", "email", "name", "status"];
+const USER_COLUMNS: [&str; 6] = ["number", "username", "email", "name", "status", "toolkit_overrides"];
 /// The group that a key acts as, beside that of its owner.
 const ACTING: &str = "acting";
 
@@ -68,6 +70,7 @@ pub(crate) struct Owner {
     pub(crate) email: Option<String>,
     pub(crate) name: String,
     pub(crate) status: UserStatus,
+    pub(crate) toolkit_overrides: Arc<[ToolkitOverride]>,
     pub(crate) group: Group,
 }
 
@@ -117,6 +120,7 @@ fn from_row(row: &Row) -> Result<Found> {
         email: text(user + 2)?,
         name: row.text(user + 3)?.to_owned(),
         status: UserStatus::from_word(row.text(user + 4)?),
+        toolkit_overrides: overrides::from_row(row, user + 5, row.int(user)?)?,
         group: groups::from_row(row, user + USER_COLUMNS.len() + 1)?,
     };
     Ok(Found { key, mac: row.text(17)?.to_owned(), acting: row.maybe_int(18)?, owner })

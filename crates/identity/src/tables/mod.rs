@@ -11,6 +11,7 @@ pub(crate) mod link_attempts;
 pub(crate) mod linked_accounts;
 mod migrations;
 pub(crate) mod one_time_tokens;
+pub(crate) mod overrides;
 pub(crate) mod preferences;
 pub(crate) mod profiles;
 pub(crate) mod removal;

@@ -11,6 +11,7 @@ fn select(ddl: &Ddl, user: i64) -> SelectStatement {
     select
 }
 
+#[expect(clippy::option_option, reason = "no such user, and a user without preferences")]
 fn text(rows: &[Row]) -> Result<Option<Option<String>>> {
     rows.first().map(|row| Ok(row.maybe_text(0)?.map(str::to_owned))).transpose()
 }

@@ -1,6 +1,8 @@
 //! `_sessions`: who is logged in. A token is never stored, only what recognises it.
 
-use kernel::{Group, WriteContext, time::Timestamp};
+use std::sync::Arc;
+
+use kernel::{Group, ToolkitOverride, WriteContext, time::Timestamp};
 use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query};
 use store::{Database, Ddl, Result, Transaction, Value};
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use uuid::Uuid;
 use super::{
     column, groups,
     groups::GROUPS,
-    insert, of,
+    insert, of, overrides,
     users::{self, USERS},
 };
 use crate::{UserStatus, entry::Method};
@@ -52,6 +54,7 @@ pub(crate) struct Found {
     pub(crate) email: Option<String>,
     pub(crate) name: String,
     pub(crate) status: UserStatus,
+    pub(crate) toolkit_overrides: Arc<[ToolkitOverride]>,
     pub(crate) group: Group,
 }
 
@@ -68,7 +71,9 @@ pub(crate) async fn find(database: &Database, id: Uuid) -> Result<Option<Found>>
     let mut select = Query::select();
     let columns = ["created_at", "last_accessed", "expires_at", "generation", "renewed_at", "refresh_until"];
     select.columns(columns.map(|name| of(SESSIONS, name)));
-    select.columns(["id", "number", "username", "email", "name", "status"].map(|name| of(USERS, name)));
+    select.columns(
+        ["id", "number", "username", "email", "name", "status", "toolkit_overrides"].map(|name| of(USERS, name)),
+    );
     groups::add_columns(&mut select);
     select.from(ddl.table(SESSIONS));
     let same_user = Expr::col(of(SESSIONS, "user_id")).equals(of(USERS, "id"));
@@ -91,7 +96,8 @@ pub(crate) async fn find(database: &Database, id: Uuid) -> Result<Option<Found>>
         email: row.maybe_text(9)?.map(str::to_owned),
         name: row.text(10)?.to_owned(),
         status: UserStatus::from_word(row.text(11)?),
-        group: groups::from_row(row, 12)?,
+        toolkit_overrides: overrides::from_row(row, 12, row.int(7)?)?,
+        group: groups::from_row(row, 13)?,
     }))
 }
 

@@ -7,13 +7,13 @@ use sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement}
 use store::{Database, Ddl, Error, Result, Row, Transaction, Value};
 use uuid::Uuid;
 
-use super::{column, groups, groups::GROUPS, insert, of, profiles};
+use super::{column, groups, groups::GROUPS, insert, of, overrides, profiles};
 use crate::{User, UserStatus};
 
 pub(crate) const USERS: &str = "_users";
 pub(crate) const COUNTERS: &str = "_counters";
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "id",
     "number",
     "username",
@@ -25,6 +25,7 @@ const COLUMNS: [&str; 11] = [
     "password",
     "pin_code",
     "login_string",
+    "toolkit_overrides",
 ];
 
 /// Columns of [`select`].
@@ -89,6 +90,7 @@ pub(super) fn from_row(row: &Row) -> Result<Stored> {
         status: UserStatus::from_word(row.text(5)?),
         email_verified_at: row.maybe_timestamp(6)?,
         created_at: row.timestamp(7)?,
+        toolkit_overrides: overrides::from_row(row, 11, row.int(1)?)?,
         group: groups::from_row(row, COLUMNS.len())?,
     };
     let text = |index| Ok::<_, Error>(row.maybe_text(index)?.map(str::to_owned));

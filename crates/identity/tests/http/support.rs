@@ -78,7 +78,13 @@ impl App {
             Vec::new(),
         );
         let tenants = tenants.await.unwrap();
-        let identity = Identity::new(Arc::clone(&tenants), config, bootstrap, Arc::new(AnyRules));
+        let identity = Identity::new(
+            Arc::clone(&tenants),
+            config,
+            bootstrap,
+            Arc::new(AnyRules),
+            Arc::new(kernel::settings::NoTables),
+        );
         let mut edge = EdgeConfig::default();
         edge.rate_limit.enabled = false;
         edge.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];

@@ -1,10 +1,10 @@
 //! `insula migrate`.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use clap::Args;
 use serde::Serialize;
-use store::{AppliedScript, TenantRecord};
+use store::{AppliedScript, Lacking, TenantRecord};
 
 use super::{Done, Output, Which};
 use crate::{
@@ -12,9 +12,11 @@ use crate::{
     failure::{Failure, Result},
 };
 
-/// Apply the SQL files of a tenant's `migrations` folder, in order, each once.
+/// Apply the SQL files of a tenant's `migrations` folder, in order, each once, and add the system columns that its tables
+/// lack.
 ///
-/// Files are called `0001_name.sql`, or `0001_name.postgres.sql` where databases differ.
+/// Files are called `0001_name.sql`, or `0001_name.postgres.sql` where databases differ. System columns are added where
+/// the settings ask for them.
 #[derive(Args)]
 #[command(after_help = "Example:\n  insula migrate --tenant shop")]
 pub(super) struct Migrate {
@@ -29,6 +31,8 @@ pub(super) struct Migrate {
 struct Migrated {
     tenant: String,
     scripts: Vec<AppliedScript>,
+    /// Tables with the system columns that they were given.
+    system_columns: BTreeMap<String, Vec<&'static str>>,
 }
 
 impl Migrate {
@@ -55,7 +59,15 @@ async fn migrate(installation: &Installation, record: &TenantRecord) -> Result<M
     if news > 0 {
         Done { action: "migrate", tenant: Some(&record.tenant.name), ..Done::default() }.audit(&applied);
     }
-    Ok(Migrated { tenant: record.tenant.name.clone(), scripts: applied? })
+    let scripts = applied?;
+    let completed = installation.features.columns.complete(&open).await?;
+    let names = |lacking: &Lacking| lacking.columns.iter().map(|column| column.name()).collect::<Vec<_>>();
+    if let Some(failed) = completed.failed.first() {
+        let (table, columns) = (&failed.table, names(failed).join(", "));
+        return Err(Failure::Other(format!("the table {table} could not be given {columns}; the log tells why")));
+    }
+    let system_columns = completed.added.iter().map(|lacking| (lacking.table.clone(), names(lacking))).collect();
+    Ok(Migrated { tenant: record.tenant.name.clone(), scripts, system_columns })
 }
 
 fn tell(migrated: &Migrated) -> String {
@@ -63,6 +75,9 @@ fn tell(migrated: &Migrated) -> String {
     let mut text = format!("{}: {} applied, {} before", migrated.tenant, new.len(), migrated.scripts.len() - new.len());
     for script in new {
         let _ = write!(text, "\n  {:04}_{}", script.number, script.name);
+    }
+    for (table, columns) in &migrated.system_columns {
+        let _ = write!(text, "\n  {table}: {}", columns.join(", "));
     }
     text
 }

@@ -13,7 +13,9 @@ mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod settings;
 mod tenant;
+mod toolkit;
 mod user;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -24,7 +26,7 @@ use tracing::Instrument;
 
 use self::output::Output;
 use crate::{
-    Installation,
+    Installation, Process,
     config::{Config, Loaded, Mistakes, Sources, load},
     failure::{Failure, Result},
     log,
@@ -91,6 +93,12 @@ enum Command {
     /// Make, list, rotate, revoke and import API keys, and change the key of the installation
     #[command(subcommand)]
     Key(key::Key),
+    /// Check, list and call the toolkits of a tenant, and say who has which place in them
+    #[command(subcommand)]
+    Toolkit(toolkit::Toolkit),
+    /// List, keep and forget the settings that a tenant has in its database
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Show who did what in a tenant
     Audit(audit::Audit),
     /// Apply the SQL files of a tenant's `migrations` folder
@@ -99,7 +107,7 @@ enum Command {
     Import(import::Import),
     /// Write the rows of a table or view as CSV or JSON lines
     Export(export::Export),
-    /// Check and show the configuration
+    /// Check, show and convert the configuration
     #[command(subcommand)]
     Config(config::Config),
     /// Print the OpenAPI document
@@ -108,22 +116,26 @@ enum Command {
 
 impl Cli {
     /// Runs the command and tells on standard error why it failed.
-    pub async fn run(self) -> ExitCode {
+    pub async fn run(self, process: Process) -> ExitCode {
         let output = Output { json: self.global.json };
-        let Err(failure) = Box::pin(self.dispatch(output)).await else { return ExitCode::SUCCESS };
+        let Err(failure) = Box::pin(self.dispatch(output, process)).await else { return ExitCode::SUCCESS };
         output.failure(&failure);
         ExitCode::from(failure.exit_code())
     }
 
-    async fn dispatch(self, output: Output) -> Result<()> {
+    async fn dispatch(self, output: Output, process: Process) -> Result<()> {
         let Self { global, command } = self;
         let listen = match &command {
             Command::Serve(serve) => serve.listen.clone(),
             _ => None,
         };
         let loaded = global.load(listen);
+        let asked = global.config;
         if let Command::Config(command) = command {
-            return command.run(output, loaded);
+            return command.run(output, loaded, asked).await;
+        }
+        if matches!(&command, Command::Serve(serve) if serve.check) {
+            return serve::check(loaded).await;
         }
         let Loaded { mut config, origins, .. } = loaded?;
         if !matches!(command, Command::Serve(_)) && !origins.contains_key("log.level") {
@@ -138,8 +150,10 @@ impl Cli {
             system_user = rustix::process::getuid().as_raw()
         );
         match command {
-            Command::Serve(command) => command.run(config, spool, output).await,
+            Command::Serve(command) => command.run(config, spool, output, process).await,
             Command::Openapi(command) => command.run(config).await,
+            // Files by name need no installation.
+            Command::Toolkit(toolkit::Toolkit::Check(check)) if check.names_files() => check.run_on_files(output),
             command => Box::pin(command.work(config, spool, output)).instrument(span).await,
         }
     }
@@ -158,6 +172,8 @@ impl Command {
             Self::User(command) => command.run(&installation, output).await,
             Self::Group(command) => command.run(&installation, output).await,
             Self::Key(command) => command.run(&installation, output).await,
+            Self::Toolkit(command) => command.run(&installation, output).await,
+            Self::Settings(command) => command.run(&installation, output).await,
             Self::Audit(command) => command.run(&installation, output).await,
             Self::Migrate(command) => command.run(&installation, output).await,
             Self::Import(command) => command.run(&installation, output).await,

@@ -21,7 +21,7 @@ impl Openapi {
         let folder = tempfile::tempdir().map_err(io("a temporary folder"))?;
         let config = Config { data: folder.path().to_owned(), store: store::StoreConfig::default(), ..config };
         let installation = Installation::open(config).await?;
-        let document = server::app(&installation)
+        let document = server::app(&installation, installation.config.server.rate_limit.clone())
             .openapi()
             .to_pretty_json()
             .map_err(|error| Failure::Other(format!("the document cannot be written: {error}")))?;

@@ -44,7 +44,8 @@ fn is_coloured(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn aligned(header: &[&str], rows: &[Vec<String>], coloured: bool) -> String {
+/// A table with a header.
+pub(super) fn aligned(header: &[&str], rows: &[Vec<String>], coloured: bool) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(header.get(column).map(|name| name.len())).max().unwrap_or(0)

@@ -4,16 +4,24 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 
 use audit::Spool;
 use clap::Args;
+use edge::EdgeConfig;
+use kernel::restart::RestartKind;
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Output;
+use super::{Output, config};
 use crate::{
-    Config, Options, Server, demo,
+    Config, Options, Process, Server,
+    config::{Loaded, Mistakes},
+    demo,
     failure::{Result, io},
+    master_key,
+    restart::{self, Due},
     setup_token,
 };
 
-/// Serve until SIGTERM or SIGINT ends it: running requests are finished, a second signal ends it at once.
+/// Serve until SIGTERM or SIGINT ends it: running requests are finished, a second signal ends it at once. SIGUSR2
+/// restarts it on the same sockets.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  insula serve --demo\n  insula serve --data /var/lib/insula --listen 127.0.0.1:8080"
@@ -28,25 +36,41 @@ pub(super) struct Serve {
     /// A file to write once the server listens, with its address as JSON
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Tell as JSON whether it could serve, and end: what a server asks that is about to restart
+    #[arg(long, hide = true)]
+    pub(super) check: bool,
 }
 
 impl Serve {
-    pub(super) async fn run(self, config: Config, spool: Arc<Spool>, output: Output) -> Result<()> {
-        let mut stop = Stop::new()?;
-        let mut server = Server::start(Options { config, demo: self.demo, spool: Some(spool) }).await?;
+    pub(super) async fn run(self, config: Config, spool: Arc<Spool>, output: Output, process: Process) -> Result<()> {
+        let Process { program, sockets } = process;
+        let mut signals = Signals::new()?;
+        let restarted = sockets.from_predecessor;
+        let starting = Server::start_on(Options { config, demo: self.demo, spool: Some(spool) }, sockets);
+        let mut server = tokio::select! {
+            started = Box::pin(starting) => started?,
+            () = signals.stop() => return Ok(()),
+        };
+        server.offer_restarts(program);
         if let Some(file) = &self.ready_file {
             server.ready().write(file)?;
         }
-        output.print(server.ready(), || welcome(&server));
-        let _ = std::io::stdout().flush();
-        tokio::select! {
-            () = stop.asked() => {}
-            failure = server.ended() => return Err(failure),
+        if restarted {
+            tracing::info!(address = %server.address(), "restarted");
+        } else {
+            output.print(server.ready(), || welcome(&server));
+            let _ = std::io::stdout().flush();
+        }
+        while let Next::Restart(due) = next(&mut signals, &mut server).await? {
+            tokio::select! {
+                failed = Box::pin(server.restart(due)) => failed?,
+                () = signals.stop() => break,
+            }
         }
         tracing::info!("stopping; running requests are finished, a second signal ends at once");
         tokio::select! {
             stopped = server.stop() => stopped,
-            () = stop.asked() => {
+            () = signals.stop() => {
                 tracing::warn!("ended at once");
                 std::process::exit(1);
             }
@@ -54,19 +78,62 @@ impl Serve {
     }
 }
 
-/// The signals that ask a server to end.
-struct Stop(Signal, Signal);
+/// What a running server does next.
+enum Next {
+    Stop,
+    Restart(Due),
+}
 
-impl Stop {
+async fn next(signals: &mut Signals, server: &mut Server) -> Result<Next> {
+    let by_signal = Due { kind: RestartKind::Graceful, next: None };
+    let due = server.restart_due();
+    tokio::select! {
+        _ = signals.terminate.recv() => Ok(Next::Stop),
+        _ = signals.interrupt.recv() => Ok(Next::Stop),
+        _ = signals.restart.recv() => Ok(Next::Restart(by_signal)),
+        due = due => Ok(Next::Restart(due)),
+        failure = server.ended() => Err(failure),
+    }
+}
+
+/// What `serve --check` answers to a server that would restart.
+pub(super) async fn check(loaded: Result<Loaded, Mistakes>) -> Result<()> {
+    let output = Output { json: true };
+    match loaded {
+        Ok(Loaded { config, .. }) => {
+            master_key::Given::of(&config).await?;
+            let EdgeConfig { listen, admin_listen, .. } = config.server;
+            output.print(&json!({ "success": true, "listen": listen, "admin_listen": admin_listen }), String::new);
+            Ok(())
+        }
+        Err(mistakes) => {
+            output.print(&config::told(&mistakes), String::new);
+            Err(mistakes.into())
+        }
+    }
+}
+
+/// The signals that ask something of a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    restart: Signal,
+}
+
+impl Signals {
+    /// To be called on the main thread.
     fn new() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(io("signals"));
-        Ok(Self(listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+        let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        let restart = listen(SignalKind::from_raw(restart::SIGNAL as i32))?;
+        restart::let_signal_through().map_err(io("signals"))?;
+        Ok(Self { terminate, interrupt, restart })
     }
 
-    async fn asked(&mut self) {
+    async fn stop(&mut self) {
         tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use store::{NewTenant, TenantRecord};
 use super::{Done, Output, output::or_dash};
 use crate::{
     Installation,
-    export_tenant::export_tenant,
+    export_tenant::{Exported, export_to_folder},
     failure::{Failure, Result, io},
     transfer::Progress,
 };
@@ -249,16 +249,15 @@ impl Export {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         let (record, open) = installation.open_tenant(Some(&self.name)).await?;
         let progress = Progress::new("export", None);
-        let exported = export_tenant(record, open, self.to, self.with_password_hashes, progress).await;
+        let exported = export_to_folder(record, open, self.to, self.with_password_hashes, progress).await;
         Done { action: "tenant-export", of: Some(&self.name), ..Done::default() }.audit(&exported);
-        let exported = exported?;
-        output.print(&exported, || {
+        let to = exported?;
+        output.print(&to, || {
+            let Exported { rows, tables, users } = &to.exported;
+            let folder = to.folder.display();
             format!(
-                "{} rows of {} tables and {} users are in {}. Settings, sessions, keys and other secrets are not.",
-                exported.rows,
-                exported.tables,
-                exported.users,
-                exported.folder.display()
+                "{rows} rows of {tables} tables and {users} users are in {folder}. \
+                 Settings, sessions, keys and other secrets are not."
             )
         });
         Ok(())

@@ -18,8 +18,15 @@ use super::{Config, Mistake};
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A line of a file.
-    File(PathBuf, usize),
+    /// A place in a file, line and column from 1.
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The line.
+        line: usize,
+        /// The column, in characters.
+        column: usize,
+    },
     /// A variable of the environment.
     Variable(String),
     /// A flag of the command line.
@@ -29,7 +36,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(file, line) => write!(f, "{}:{line}", file.display()),
+            Self::File { file, line, .. } => write!(f, "{}:{line}", file.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
         }
@@ -49,58 +56,81 @@ impl Leaf {
         self.path.join(".")
     }
 
+    /// A table in which this is the only value, or another in its place.
+    pub(super) fn nested(&self, value: Value) -> Table {
+        let (first, rest) = self.path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let value = rest.iter().rev().fold(value, |inner, key| Value::Table(Table::from_iter([(key.clone(), inner)])));
+        Table::from_iter([(first.to_owned(), value)])
+    }
+
     /// A configuration in which this is the only value.
     pub(super) fn alone(&self) -> Result<Config, String> {
-        let nested = self
-            .path
-            .iter()
-            .rev()
-            .fold(self.value.clone(), |inner, key| Value::Table(Table::from_iter([(key.clone(), inner)])));
-        Config::deserialize(nested).map_err(|error| error.message().to_owned())
+        Config::deserialize(Value::Table(self.nested(self.value.clone()))).map_err(|error| error.message().to_owned())
     }
 }
 
-/// The values of a file. `name` is the file as mistakes call it.
-pub(super) fn of_file(name: &Path, text: &str) -> Result<Vec<Leaf>, Vec<Mistake>> {
-    let line = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
-    let broken = |error: &toml::de::Error| Mistake {
-        origin: Origin::File(name.to_owned(), error.span().map_or(1, |span| line(span.start))),
-        key: String::new(),
-        problem: error.message().trim().replace('\n', ", "),
-        suggestion: None,
-    };
-    let (spans, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        return Err(errors.iter().map(broken).collect());
-    }
-    let table: Table = toml::from_str(text).map_err(|error| vec![broken(&error)])?;
-    let mut leaves = Vec::new();
-    let origin = |offset| Origin::File(name.to_owned(), line(offset));
-    collect(&table, spans.get_ref(), &mut Vec::new(), &origin, &mut leaves);
-    Ok(leaves)
+/// A file's text with its name, which tells places in it.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) name: &'a Path,
+    pub(super) text: &'a str,
 }
 
-fn collect(
-    table: &Table,
-    spans: &DeTable<'_>,
-    path: &mut Vec<String>,
-    origin: &impl Fn(usize) -> Origin,
-    leaves: &mut Vec<Leaf>,
-) {
-    for (key, value) in table {
-        let spanned = spans.iter().find(|(name, _)| name.get_ref() == key.as_str());
-        path.push(key.clone());
-        match (value, spanned.map(|(_, value)| Spanned::get_ref(value))) {
-            (Value::Table(inner), Some(DeValue::Table(spans))) if !inner.is_empty() => {
-                collect(inner, spans, path, origin, leaves);
-            }
-            _ => {
-                let offset = spanned.map_or(0, |(name, _)| name.span().start);
-                leaves.push(Leaf { path: path.clone(), value: value.clone(), origin: origin(offset) });
-            }
+impl Source<'_> {
+    /// The place at an offset.
+    pub(super) fn at(self, offset: usize) -> Origin {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+        Origin::File { file: self.name.to_owned(), line, column }
+    }
+
+    /// The mistake in text that is no TOML.
+    pub(super) fn broken(self, error: &toml::de::Error) -> Mistake {
+        Mistake {
+            origin: self.at(error.span().map_or(0, |span| span.start)),
+            key: String::new(),
+            problem: error.message().trim().replace('\n', ", "),
+            suggestion: None,
         }
-        path.pop();
     }
+
+    /// The values in the text.
+    pub(super) fn leaves(self) -> Result<Vec<Leaf>, Vec<Mistake>> {
+        let (spans, errors) = DeTable::parse_recoverable(self.text);
+        if !errors.is_empty() {
+            return Err(errors.iter().map(|error| self.broken(error)).collect());
+        }
+        let table: Table = toml::from_str(self.text).map_err(|error| vec![self.broken(&error)])?;
+        let mut leaves = Vec::new();
+        self.collect(&table, spans.get_ref(), &mut Vec::new(), &mut leaves);
+        Ok(leaves)
+    }
+
+    pub(super) fn collect(self, table: &Table, spans: &DeTable<'_>, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) {
+        for (key, value) in table {
+            let spanned = spans.iter().find(|(name, _)| name.get_ref() == key.as_str());
+            path.push(key.clone());
+            match (value, spanned.map(|(_, value)| Spanned::get_ref(value))) {
+                (Value::Table(inner), Some(DeValue::Table(spans))) if !inner.is_empty() => {
+                    self.collect(inner, spans, path, leaves);
+                }
+                _ => {
+                    let offset = spanned.map_or(0, |(name, _)| name.span().start);
+                    leaves.push(Leaf { path: path.clone(), value: value.clone(), origin: self.at(offset) });
+                }
+            }
+            path.pop();
+        }
+    }
+}
+
+/// The values of a configuration file. `name` is the file as mistakes call it.
+pub(super) fn of_file(name: &Path, text: &str) -> Result<Vec<Leaf>, Vec<Mistake>> {
+    let mut leaves = Source { name, text }.leaves()?;
+    // Kept for SeckelAPI, and none of ours.
+    leaves.retain(|leaf| leaf.path.first().is_none_or(|section| section != seckelapi::KEPT));
+    Ok(leaves)
 }
 
 /// Keys outside any section. Other variables without a double underscore are none of ours: container platforms set

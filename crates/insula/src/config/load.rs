@@ -10,9 +10,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    Config, Mistake, Mistakes, Origin,
+    Config, Mistake, Mistakes, Origin, alias,
     layer::{self, Leaf},
-    mistake, secret_file,
+    mistake, schema, secret_file,
 };
 
 /// What a configuration is made of.
@@ -44,28 +44,48 @@ pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
         let path = key.split('.').map(str::to_owned).collect();
         layer::typed(path, text, Origin::Flag((*flag).to_owned()))
     });
-    let above: Vec<Leaf> = environment.into_iter().chain(flags).collect();
-    let file = find(sources.file.as_deref(), &above);
     let mut mistakes = Vec::new();
-    let mut leaves = match file.as_deref().map(read).transpose() {
-        Ok(leaves) => leaves.unwrap_or_default(),
+    let mut above = alias::resolve(environment, &mut mistakes);
+    above.extend(flags);
+    let file = find(sources.file.as_deref(), &above);
+    let leaves = match file.as_deref().map(read).transpose() {
+        Ok(leaves) => alias::resolve(leaves.unwrap_or_default(), &mut mistakes),
         Err(found) => {
             mistakes.extend(found);
             Vec::new()
         }
     };
-    leaves.extend(above);
+    merge(file, leaves.into_iter().chain(above), mistakes)
+}
+
+/// Checks a text as if it were the file `name`, without an environment.
+pub fn check_text(name: &Path, text: &str) -> Result<(), Mistakes> {
+    let leaves = layer::of_file(name, text).map_err(Mistakes)?;
+    let mut mistakes = Vec::new();
+    let leaves = alias::resolve(leaves, &mut mistakes);
+    merge(Some(name.to_owned()), leaves, mistakes).map(drop)
+}
+
+fn merge(
+    file: Option<PathBuf>,
+    leaves: impl IntoIterator<Item = Leaf>,
+    mut mistakes: Vec<Mistake>,
+) -> Result<Loaded, Mistakes> {
     let mut merged = Merged::default();
     for leaf in leaves {
-        if let Err(mistake) = merged.add(leaf) {
-            mistakes.push(mistake);
+        if let Err(found) = merged.add(leaf) {
+            mistakes.extend(found);
         }
     }
-    let loaded = merged.finish(file, &mut mistakes);
-    match loaded {
+    match merged.finish(file, &mut mistakes) {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
-        _ => Err(Mistakes(mistakes)),
+        _ => Err(Mistakes::sorted(mistakes)),
     }
+}
+
+/// What the types of the configuration say of a table.
+fn fits(table: Table) -> Result<(), String> {
+    Config::deserialize(Value::Table(table)).map(drop).map_err(|error| error.message().to_owned())
 }
 
 /// The file to read: the one that was asked for, or the first of the usual ones that is there.
@@ -80,7 +100,7 @@ fn find(asked: Option<&Path>, above: &[Leaf]) -> Option<PathBuf> {
 
 fn read(file: &Path) -> Result<Vec<Leaf>, Vec<Mistake>> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let origin = Origin::File(file.to_owned(), 1);
+        let origin = Origin::File { file: file.to_owned(), line: 1, column: 1 };
         vec![Mistake { origin, key: String::new(), problem: format!("cannot be read: {error}"), suggestion: None }]
     })?;
     layer::of_file(file, &text)
@@ -95,21 +115,24 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, leaf: Leaf) -> Result<(), Mistake> {
-        let leaf = match secret_file::resolve(leaf) {
-            Ok(leaf) => self.listen_from_parts(leaf)?,
-            Err((leaf, problem)) => return Err(refuse(&leaf, problem)),
+    fn add(&mut self, leaf: Leaf) -> Result<(), Vec<Mistake>> {
+        let mut leaf = match secret_file::resolve(leaf) {
+            Ok(leaf) => self.listen_from_parts(leaf).map_err(|mistake| vec![mistake])?,
+            Err((leaf, problem)) => return Err(vec![refuse(&leaf, problem)]),
         };
-        let alone = leaf.alone().map_err(|message| {
-            mistake::explain(&leaf.origin, &leaf.path, &message, secret_file::is_secret(&leaf.path))
-        })?;
-        let mut leaf = leaf;
-        if leaf.path == ["data"] {
-            let data = secret_file::beside(&leaf.origin, &alone.data);
-            leaf.value = Value::String(data.to_string_lossy().into_owned());
+        let mistakes = mistake::of_leaf(&leaf, fits, schema::is_secret);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
         }
-        if leaf.path == ["server", "listen"] {
-            self.listen = Some(alone.server.listen);
+        match (leaf.path.as_slice(), leaf.value.as_str()) {
+            ([data], Some(path)) if data == "data" => {
+                let data = secret_file::beside(&leaf.origin, Path::new(path));
+                leaf.value = Value::String(data.to_string_lossy().into_owned());
+            }
+            ([server, listen], Some(address)) if server == "server" && listen == "listen" => {
+                self.listen = address.parse().ok();
+            }
+            _ => {}
         }
         self.origins.insert(leaf.key(), leaf.origin.clone());
         insert(&mut self.table, &leaf.path, leaf.value);
@@ -137,25 +160,50 @@ impl Merged {
         Ok(Leaf { path, value: Value::String(listen.to_string()), origin: leaf.origin })
     }
 
-    fn finish(self, file: Option<PathBuf>, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
-        let unplaced = || Origin::File(file.clone().unwrap_or_else(|| "insula.toml".into()), 1);
-        let config = match Config::deserialize(Value::Table(self.table)) {
-            Ok(config) => config,
-            Err(error) => {
-                mistakes.push(mistake::explain(&unplaced(), &[], error.message(), false));
+    fn finish(mut self, file: Option<PathBuf>, mistakes: &mut Vec<Mistake>) -> Option<Loaded> {
+        let unplaced =
+            || Origin::File { file: file.clone().unwrap_or_else(|| "insula.toml".into()), line: 1, column: 1 };
+        let mut config = loop {
+            let error = match serde_path_to_error::deserialize::<_, Config>(Value::Table(self.table.clone())) {
+                Ok(config) => break config,
+                Err(error) => error,
+            };
+            let path: Vec<String> = error.path().to_string().split('.').map(str::to_owned).collect();
+            let key = path.join(".");
+            let origin = self.place(&key).unwrap_or_else(unplaced);
+            let problem = error.inner().message().trim().replace('\n', ", ");
+            mistakes.push(Mistake { origin, key, problem, suggestion: None });
+            // The others are looked for without it.
+            if !remove(&mut self.table, &path) {
                 return None;
             }
         };
         for (key, problem) in config.refused() {
-            let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
+            let origin = self.place(&key).unwrap_or_else(unplaced);
             mistakes.push(Mistake { origin, key, problem, suggestion: None });
         }
-        if let Err((key, problem)) = config.identity.check(None) {
-            let key = format!("identity.{key}");
-            let origin = self.origins.get(&key).cloned().unwrap_or_else(unplaced);
-            mistakes.push(Mistake { origin, key, problem, suggestion: None });
-        }
+        config.written = self.origins.keys().cloned().collect();
         Some(Loaded { config, origins: self.origins, file })
+    }
+
+    /// Where a key was written, or else the first of the section it is, or else that it is in.
+    fn place(&self, key: &str) -> Option<Origin> {
+        let below = format!("{key}.");
+        let inner = self.origins.iter().filter(|(other, _)| other.starts_with(&below)).map(|(_, origin)| origin);
+        let around = || self.place(key.rsplit_once('.')?.0);
+        self.origins.get(key).or_else(|| inner.min_by_key(|origin| line(origin))).cloned().or_else(around)
+    }
+}
+
+fn line(origin: &Origin) -> usize {
+    if let Origin::File { line, .. } = origin { *line } else { usize::MAX }
+}
+
+fn remove(table: &mut Table, path: &[String]) -> bool {
+    match path {
+        [key] => table.remove(key).is_some(),
+        [key, rest @ ..] => table.get_mut(key).and_then(Value::as_table_mut).is_some_and(|inner| remove(inner, rest)),
+        [] => false,
     }
 }
 
@@ -163,7 +211,7 @@ fn refuse(leaf: &Leaf, problem: String) -> Mistake {
     Mistake { origin: leaf.origin.clone(), key: leaf.key(), problem, suggestion: None }
 }
 
-fn insert(table: &mut Table, path: &[String], value: Value) {
+pub(super) fn insert(table: &mut Table, path: &[String], value: Value) {
     let Some((first, rest)) = path.split_first() else { return };
     if rest.is_empty() {
         match (table.get_mut(first), &value) {

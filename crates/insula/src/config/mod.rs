@@ -2,31 +2,39 @@
 //!
 //! Defaults give way to the file `insula.toml`, the file to the environment, the environment to flags.
 
+mod alias;
 mod layer;
 mod load;
 mod mistake;
+mod repair;
+mod schema;
 mod secret_file;
 mod show;
+mod table;
+mod tenant;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use audit::AuditConfig;
+use columns::SystemColumnsConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
-use kernel::{Secret, seal::SealingKey};
+use kernel::{Secret, columns::ColumnChoices, seal::SealingKey, settings::Preference};
 use query::QueryConfig;
 use serde::{Deserialize, Serialize};
 use store::StoreConfig;
 
 pub use self::{
     layer::Origin,
-    load::{Loaded, Sources, load},
+    load::{Loaded, Sources, check_text, load},
     mistake::{Mistake, Mistakes},
+    schema::SchemaOf,
+    tenant::check_tenant,
 };
 pub(crate) use secret_file::read as read_secret;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The folder with everything that is kept.
@@ -38,10 +46,19 @@ pub struct Config {
     pub master_key_command: Option<Vec<String>>,
     /// The installation's key of before, while tenants may still be under it: see `insula key rotate-master`.
     pub previous_master_key: Option<Secret>,
+    /// Who wins where a tenant's table of settings and a file speak of the same setting: `tables`, or `local` for what is
+    /// written in a file. It cannot be set by the environment.
+    pub config_preference: Preference,
     /// How the server listens and what it lets in.
     pub server: EdgeConfig,
     /// Where databases are.
     pub store: StoreConfig,
+    /// Which tables get system columns.
+    pub system_columns: SystemColumnsConfig,
+    /// What single tables do not get of the system columns; the same as `overrides` in `[system_columns]`.
+    pub system_column_overrides: ColumnChoices,
+    /// The same as `core_overrides` in `[system_columns]`.
+    pub core_system_column_overrides: ColumnChoices,
     /// Users, sessions and passwords.
     pub identity: IdentityConfig,
     /// The data API.
@@ -50,6 +67,9 @@ pub struct Config {
     pub audit: AuditConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// The keys that were written somewhere, so that they are no defaults.
+    #[serde(skip)]
+    pub written: BTreeSet<String>,
 }
 
 impl Default for Config {
@@ -59,18 +79,23 @@ impl Default for Config {
             master_key: None,
             master_key_command: None,
             previous_master_key: None,
+            config_preference: Preference::Tables,
             server: EdgeConfig::default(),
             store: StoreConfig::default(),
+            system_columns: SystemColumnsConfig::default(),
+            system_column_overrides: ColumnChoices::new(),
+            core_system_column_overrides: ColumnChoices::new(),
             identity: IdentityConfig::default(),
             query: QueryConfig::default(),
             audit: AuditConfig::default(),
             log: LogConfig::default(),
+            written: BTreeSet::new(),
         }
     }
 }
 
 /// What is logged, to standard error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug` or `trace`; also by part of the program, such as `info,store=debug`.
@@ -86,7 +111,7 @@ impl Default for LogConfig {
 }
 
 /// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -96,6 +121,11 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Which tables get system columns, by whatever name it was said.
+    pub(crate) fn system_columns(&self) -> SystemColumnsConfig {
+        self.system_columns.clone().with(&self.system_column_overrides, &self.core_system_column_overrides)
+    }
+
     /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
     fn refused(&self) -> Vec<(String, String)> {
         let mut refused = Vec::new();
@@ -106,6 +136,15 @@ impl Config {
         for (path, key) in keys {
             if key.as_ref().is_some_and(|key| SealingKey::from_text(key.expose()).is_none()) {
                 refused.push((path, "a master key is 32 bytes as base64 without padding".to_owned()));
+            }
+        }
+        let powers = [
+            ("query.min_reload_power", self.query.min_reload_power),
+            ("query.min_manual_restart_power", self.query.min_manual_restart_power),
+        ];
+        for (path, power) in powers {
+            if power.is_some_and(|power| !(1..=100).contains(&power)) {
+                refused.push((path, "a power is a number from 1 to 100".to_owned()));
             }
         }
         if let Some(command) = &self.master_key_command {
@@ -126,10 +165,12 @@ impl Config {
         }
         let refused = refused.into_iter().map(|(path, problem)| (path.to_owned(), problem));
         refused
-            .chain(self.identity.check(None).err().map(|(key, problem)| (format!("identity.{key}"), problem)))
+            .chain(self.identity.mistakes().into_iter().map(|(key, problem)| (format!("identity.{key}"), problem)))
             .collect()
     }
 }
 
+#[cfg(test)]
+mod bad_files;
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use toml::Value;
 
-use super::layer::{Leaf, Origin};
-
-/// Whether the value at a path is a secret: it is written, and shown as `***`.
-pub(super) fn is_secret(path: &[String]) -> bool {
-    let probe =
-        Leaf { path: path.to_vec(), value: Value::String("probe".to_owned()), origin: Origin::Flag(String::new()) };
-    let shown = probe.alone().ok().and_then(|config| serde_json::to_value(config).ok());
-    shown
-        .and_then(|shown| path.iter().try_fold(shown, |value, key| value.get(key).cloned()))
-        .is_some_and(|v| v == "***")
-}
+use super::{
+    layer::{Leaf, Origin},
+    schema::is_secret,
+};
 
 /// Replaces `key_file` by the secret `key` that the file holds. Other values stay as they are.
 pub(super) fn resolve(leaf: Leaf) -> Result<Leaf, (Leaf, String)> {
@@ -35,7 +28,7 @@ pub(super) fn resolve(leaf: Leaf) -> Result<Leaf, (Leaf, String)> {
 /// A path as it is meant: relative to the file that names it.
 pub(super) fn beside(origin: &Origin, path: &Path) -> std::path::PathBuf {
     match origin {
-        Origin::File(file, _) => file.parent().unwrap_or(Path::new("")).join(path),
+        Origin::File { file, .. } => file.parent().unwrap_or(Path::new("")).join(path),
         Origin::Variable(_) | Origin::Flag(_) => path.to_owned(),
     }
 }

@@ -35,6 +35,52 @@ fn each_mistake_is_told_with_its_line_and_what_may_be_meant() {
 }
 
 #[test]
+fn names_of_seckelapi_work_beside_our_own() {
+    let text = "session_timeout_minutes = 15\n[identity]\nsession_update_interval_seconds = 90\n[server]\n\
+        enable_rate_limiting = false\n[security]\nwhitelisted_pin_ips = [\"192.0.2.0/24\"]\n\
+        [x_seckelapi.\"security.toml\"]\nunknown = 1\n";
+    let config = from_text(text).unwrap();
+    assert_eq!(config.identity.session_timeout_minutes.get(), 15);
+    assert_eq!(config.identity.session_flush_interval.to_string(), "90s");
+    assert!(!config.server.rate_limit.enabled && config.identity.whitelisted_pin_ips.len() == 1);
+    let environment = environment(&[("INSULA_IDENTITY__SESSION_UPDATE_INTERVAL_SECONDS", "5")]);
+    let loaded = load(&Sources { environment, ..Sources::default() }).unwrap();
+    assert_eq!(loaded.config.identity.session_flush_interval.to_string(), "5s");
+}
+
+/// Every row of the table of names is about a setting that there is, in its unit.
+#[test]
+fn every_name_of_seckelapi_stands_for_a_setting() {
+    for setting in seckelapi::SETTINGS {
+        let value = match setting.unit {
+            seckelapi::Unit::Bool => "true".to_owned(),
+            seckelapi::Unit::Number(least, most) => {
+                for beyond in [least.checked_sub(1), most.checked_add(1)].into_iter().flatten() {
+                    let text = format!("{} = {beyond}\n", setting.theirs);
+                    assert!(from_text(&text).is_err(), "{text}");
+                }
+                from_text(&format!("{} = {most}\n", setting.theirs)).unwrap();
+                least.to_string()
+            }
+            seckelapi::Unit::Seconds(least, _) => least.to_string(),
+            seckelapi::Unit::Networks => "[\"10.0.0.0/8\"]".to_owned(),
+        };
+        for text in [format!("{} = {value}\n", setting.theirs), format!("security.{} = {value}\n", setting.theirs)] {
+            from_text(&text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes}"));
+        }
+    }
+}
+
+#[test]
+fn sections_whose_keys_need_each_other_can_be_written() {
+    let text = "[identity.captcha]\nprovider = \"turnstile\"\nsecret = \"hush\"\n\
+        [identity.key_rate_classes.slow]\nper_second = 1\nper_minute = 10\n";
+    let config = from_text(text).unwrap();
+    assert_eq!(config.identity.captcha.unwrap().secret.expose(), "hush");
+    assert_eq!(config.identity.key_rate_classes["slow"].per_minute.get(), 10);
+}
+
+#[test]
 fn the_environment_beats_the_file_and_flags_beat_both() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("insula.toml");

@@ -17,6 +17,7 @@ pub(crate) struct Progress {
     spoke: Option<Instant>,
     what: &'static str,
     unit: &'static str,
+    silent: bool,
 }
 
 impl Progress {
@@ -31,7 +32,14 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_prefix(what);
-        Self { bar, begun: Instant::now(), spoke: None, what, unit: "rows" }
+        Self { bar, begun: Instant::now(), spoke: None, what, unit: "rows", silent: false }
+    }
+
+    /// For work that nobody watches.
+    pub(crate) fn silent() -> Self {
+        let mut progress = Self::new("", None);
+        progress.silent = true;
+        progress
     }
 
     /// For work on other things than rows.
@@ -42,7 +50,7 @@ impl Progress {
 
     /// Tells how far the work is, and how many rows are done.
     pub(crate) fn at(&mut self, position: u64, done: u64) {
-        if self.begun.elapsed() < PATIENCE {
+        if self.silent || self.begun.elapsed() < PATIENCE {
             return;
         }
         if std::io::stderr().is_terminal() {

@@ -51,6 +51,10 @@ impl Source {
         let rules: Vec<usize> =
             (0..access.rules.len()).filter(|i| access.rules[*i].actions.contains(&wanted)).collect();
         let reach = access.code.map(|code| if action.reads() { code.read } else { code.write });
+        let denied = || match access.read_only_below {
+            Some(power) if !action.reads() => denied().because(read_only(power)),
+            _ => denied(),
+        };
         match reach {
             None if rules.is_empty() => Err(denied()),
             Some(None) if access.table.view && !action.reads() => {
@@ -155,6 +159,11 @@ impl Source {
         }
         any_of(self.rules().filter(|rule| rule.allows_column(position)), environment)
     }
+}
+
+/// Why a table that a code or rule lets write cannot be written.
+pub(crate) fn read_only(below: u8) -> String {
+    format!("a toolkit lets groups of a power below {below} only read it")
 }
 
 /// 1, as a number in the text: a bound one would be of no type where nothing else says which.

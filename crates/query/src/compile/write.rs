@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernel::{Error, Reason, Result};
 use sea_query::{CaseStatement, Condition, Expr};
 use serde_json::{Map, Value as Json, json};
-use store::{Delete, Guard, Insert, Table, Update, Value};
+use store::{Change, Delete, Guard, Insert, Table, Update, Value};
 
 use super::{
     compare,
@@ -14,9 +14,28 @@ use super::{
     select::{Limits, capped},
 };
 use crate::{
+    generate::{Generator, Made},
     request::Item,
-    rules::{OWNER, RowIs, Visibility},
+    rules::{OWNER, RowIs, TableAccess, Visibility},
 };
+
+/// A write, ready to run but for the generated values that only the running transaction can tell.
+pub(crate) struct Write {
+    pub(crate) change: Change,
+    pub(crate) access: Arc<TableAccess>,
+    /// Values that are still missing.
+    pub(crate) pending: Vec<Pending>,
+    /// Generated values that an answer tells, by column.
+    pub(crate) told: Vec<(usize, Json)>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A value that is missing: which column of the table's generated ones, and where it belongs in the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) generator: usize,
+    pub(crate) slot: usize,
+}
 
 /// A value for a column.
 type Assigned = (usize, Value);
@@ -24,7 +43,7 @@ type Assigned = (usize, Value);
 type Assignment = (usize, Expr);
 
 /// Compiles an insert of one row. Errors: 400 that names the field, 403 `rule_denied`.
-pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<(Insert, Vec<String>)> {
+pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<Write> {
     let target = scope.target();
     let table = target.table();
     let mut warnings = Vec::new();
@@ -38,7 +57,9 @@ pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<(Insert, Vec<Stri
             Visibility::Yes | Visibility::OnlyIf(_) => target.rules_allow(position),
             Visibility::No | Visibility::Unless(_) => false,
         };
-        if open {
+        let put_aside =
+            target.access.generated.iter().any(|generator| generator.column.on_insert && generator.replaces(position));
+        if open && !put_aside {
             values.push((position, value(table, position, json)?));
         } else {
             stripped.push(table.columns[position].name.to_string());
@@ -46,20 +67,26 @@ pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<(Insert, Vec<Stri
     }
     let forced = target.forced(scope.environment);
     let written: Vec<usize> = values.iter().map(|(position, _)| *position).collect();
-    finish_stripping(&stripped, values.is_empty() && forced.is_empty(), &mut warnings)?;
+    let given = |position| written.contains(&position) || forced.iter().any(|(other, _)| *other == position);
+    let generated = Generated::new(scope, |generator| generator.column.on_insert, given)?;
+    let nothing_left = values.is_empty() && forced.is_empty() && generated.values.is_empty();
+    finish_stripping(&stripped, nothing_left, &mut warnings)?;
     let guard = target.guard(&written, scope.environment)?.map(Guard);
+    values.extend(generated.values);
     for name in ["created_by", OWNER] {
         set_caller(scope, name, &mut values);
     }
     for (position, value) in forced {
         assign(&mut values, position, value);
     }
-    let (columns, row) = values.into_iter().unzip();
-    Ok((Insert { table: Arc::clone(table), columns, rows: vec![row], guard }, warnings))
+    let (columns, row): (Vec<_>, _) = values.into_iter().unzip();
+    let pending = slots(generated.pending, &columns);
+    let change = Change::Insert(Insert { table: Arc::clone(table), columns, rows: vec![row], guard });
+    Ok(Write { change, access: Arc::clone(&target.access), pending, told: generated.told, warnings })
 }
 
 /// Compiles an update. Errors: 400 that names the field, 403 `rule_denied`.
-pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<(Update, Vec<String>)> {
+pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<Write> {
     let target = scope.target();
     let table = target.table();
     let mut warnings = Vec::new();
@@ -67,9 +94,84 @@ pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<
     let data = item.data.as_ref().ok_or_else(|| Error::plain(Reason::FieldMissing).at("data"))?;
     let (mut set, stripped) = assignments(scope, data)?;
     let forced = target.forced(scope.environment);
-    finish_stripping(&stripped, set.is_empty() && forced.is_empty(), &mut warnings)?;
     let written: Vec<usize> = set.iter().map(|(position, _)| *position).collect();
+    let mut stamps = stamps(scope);
+    stamps.extend(forced.iter().cloned());
+    let given = |position| written.contains(&position) || stamps.iter().any(|(other, _)| *other == position);
+    let generated = Generated::new(scope, |generator| generator.column.on_update, given)?;
+    let nothing_left = set.is_empty() && forced.is_empty() && generated.values.is_empty();
+    finish_stripping(&stripped, nothing_left, &mut warnings)?;
     let guard = target.guard(&written, scope.environment)?.map(Guard);
+    for (position, value) in generated.values.into_iter().chain(stamps) {
+        set.retain(|(other, _)| *other != position);
+        set.push((position, Expr::Value(value.into())));
+    }
+    let limit = item.limit.map(|limit| capped(limit, limits.most, true, &mut warnings));
+    let columns: Vec<usize> = set.iter().map(|(position, _)| *position).collect();
+    let pending = slots(generated.pending, &columns);
+    let change = Change::Update(Update { table: Arc::clone(table), set, filter, limit, guard });
+    Ok(Write { change, access: Arc::clone(&target.access), pending, told: Vec::new(), warnings })
+}
+
+/// Compiles a delete.
+pub(crate) fn delete(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<Write> {
+    let mut warnings = Vec::new();
+    let filter = rows(scope, item, limits)?;
+    let limit = item.limit.map(|limit| capped(limit, limits.most, true, &mut warnings));
+    let target = scope.target();
+    let change = Change::Delete(Delete { table: Arc::clone(target.table()), filter, limit });
+    Ok(Write { change, access: Arc::clone(&target.access), pending: Vec::new(), told: Vec::new(), warnings })
+}
+
+/// Values that toolkits have filled in.
+struct Generated {
+    /// With NULL in the place of those that are pending.
+    values: Vec<Assigned>,
+    /// Which of the table's generated columns are pending, with their positions.
+    pending: Vec<(usize, usize)>,
+    told: Vec<(usize, Json)>,
+}
+
+impl Generated {
+    /// The values for those of the table's generated columns that apply and have no other value.
+    fn new(scope: &Scope<'_>, applies: impl Fn(&Generator) -> bool, given: impl Fn(usize) -> bool) -> Result<Self> {
+        let access = &scope.target().access;
+        let mut generated = Self { values: Vec::new(), pending: Vec::new(), told: Vec::new() };
+        for (index, generator) in access.generated.iter().enumerate().filter(|(_, generator)| applies(generator)) {
+            let position = generator.position(&access.table)?;
+            if given(position) {
+                continue;
+            }
+            match generator.at_once(&access.table, scope.environment)? {
+                Made::Nothing => {}
+                Made::Later => {
+                    generated.pending.push((index, position));
+                    generated.values.push((position, Value::Null));
+                }
+                Made::Now(value, told) => {
+                    generated.values.push((position, value));
+                    if access.tells(position) {
+                        generated.told.push((position, told));
+                    }
+                }
+            }
+        }
+        Ok(generated)
+    }
+}
+
+/// Where pending values belong among the columns that are written.
+fn slots(pending: Vec<(usize, usize)>, columns: &[usize]) -> Vec<Pending> {
+    let slot = |(generator, position)| {
+        let slot = columns.iter().position(|column| *column == position)?;
+        Some(Pending { generator, slot })
+    };
+    pending.into_iter().filter_map(slot).collect()
+}
+
+/// What an update notes about itself.
+fn stamps(scope: &Scope<'_>) -> Vec<Assigned> {
+    let table = scope.target().table();
     let mut stamps = Vec::new();
     set_caller(scope, "last_modified_by", &mut stamps);
     if let Some(position) = table.position("last_modified_at") {
@@ -78,20 +180,7 @@ pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<
             stamps.push((position, now));
         }
     }
-    for (position, value) in stamps.into_iter().chain(forced) {
-        set.retain(|(other, _)| *other != position);
-        set.push((position, Expr::Value(value.into())));
-    }
-    let limit = item.limit.map(|limit| capped(limit, limits.most, true, &mut warnings));
-    Ok((Update { table: Arc::clone(table), set, filter, limit, guard }, warnings))
-}
-
-/// Compiles a delete.
-pub(crate) fn delete(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<(Delete, Vec<String>)> {
-    let mut warnings = Vec::new();
-    let filter = rows(scope, item, limits)?;
-    let limit = item.limit.map(|limit| capped(limit, limits.most, true, &mut warnings));
-    Ok((Delete { table: Arc::clone(scope.target().table()), filter, limit }, warnings))
+    stamps
 }
 
 /// The rows an update or delete is about: those of the condition that exist for the caller.
@@ -113,7 +202,9 @@ fn assignments(scope: &Scope<'_>, data: &Map<String, Json>) -> Result<(Vec<Assig
     let mut stripped = Vec::new();
     for (name, json) in data {
         let position = writable_name(scope, name)?;
-        let open = target.rules_allow(position).then_some(target.access.columns[position].write);
+        let put_aside =
+            target.access.generated.iter().any(|generator| generator.column.on_update && generator.replaces(position));
+        let open = (target.rules_allow(position) && !put_aside).then_some(target.access.columns[position].write);
         let new = |json| value(table, position, json).map(|value| Expr::Value(value.into()));
         let is = |owner: &Expr, what: RowIs| scope.environment.row_is(owner.clone(), what);
         let kept = || table.col(None, position);

@@ -12,7 +12,7 @@ pub const MAX_LIST: usize = 1_000;
 pub const MAX_VALUES: usize = 10_000;
 
 /// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema, schemars::JsonSchema)]
 pub enum Op {
     /// Equal; with null: is NULL.
     #[serde(rename = "=")]
@@ -79,7 +79,7 @@ pub enum Filter {
 }
 
 /// A look at another table, in row rules.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exists {
     /// The other table.
@@ -115,6 +115,42 @@ pub(crate) struct Node {
     not: Option<Box<Filter>>,
     #[schema(ignore)]
     exists: Option<Box<Exists>>,
+}
+
+impl schemars::JsonSchema for Filter {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Filter".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (node, op) = (generator.subschema_for::<Self>(), generator.subschema_for::<Op>());
+        let exists = generator.subschema_for::<Exists>();
+        let nodes = |meaning: &str| schemars::json_schema!({ "type": "array", "items": node, "minItems": 1, "description": meaning });
+        let one = |key: &str, schema: schemars::Schema| {
+            schemars::json_schema!({
+                "type": "object", "properties": { key: schema }, "required": [key], "additionalProperties": false,
+            })
+        };
+        schemars::json_schema!({
+            "description": "A condition: a leaf, or one of `and`, `or`, `not` and `exists`.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        "column": { "type": "string", "description": "The column." },
+                        "op": op,
+                        "value": { "description": "The value, or the list." },
+                    },
+                    "required": ["column", "op"],
+                    "additionalProperties": false,
+                },
+                one("and", nodes("All must hold.")),
+                one("or", nodes("One must hold.")),
+                one("not", node.clone()),
+                one("exists", exists),
+            ],
+        })
+    }
 }
 
 /// A field that is there with null is not the same as one that is absent.

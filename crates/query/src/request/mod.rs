@@ -1,5 +1,6 @@
 //! What callers may ask.
 
+mod check;
 pub mod filter;
 pub mod join;
 

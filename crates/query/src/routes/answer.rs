@@ -20,6 +20,9 @@ pub(super) struct QueryAnswer {
     data: Option<Json>,
     /// Rows that were written.
     rows_affected: Option<u64>,
+    /// Values of an insert that toolkits have filled in, by column.
+    #[schema(value_type = Option<Object>)]
+    generated: Option<Json>,
     /// What was left out or cut.
     warning: Option<String>,
     /// What came of each statement of a batch.
@@ -43,6 +46,17 @@ pub(super) fn write(outcome: Outcome, request: RequestId) -> Answer {
     }
 }
 
+/// The object of one statement that went well, without `success`.
+pub(crate) fn object(outcome: &Outcome) -> Result<Json, Error> {
+    let mut out = Vec::with_capacity(64);
+    success(&mut out, outcome);
+    let mut object: Json = serde_json::from_slice(&out).map_err(Error::internal)?;
+    if let Json::Object(fields) = &mut object {
+        fields.shift_remove("success");
+    }
+    Ok(object)
+}
+
 /// Appends the object of one statement that went well.
 fn success(out: &mut Vec<u8>, outcome: &Outcome) {
     out.extend_from_slice(br#"{"success":true"#);
@@ -58,13 +72,17 @@ fn success(out: &mut Vec<u8>, outcome: &Outcome) {
             json_into(out, number);
             &[]
         }
-        Outcome::Written(key, rows, warnings) => {
+        Outcome::Written { key, rows, generated, warnings } => {
             if let Some(key) = key {
                 out.extend_from_slice(br#","data":"#);
                 json_into(out, &key_json(key));
             }
             out.extend_from_slice(br#","rows_affected":"#);
             json_into(out, rows);
+            if !generated.is_empty() {
+                out.extend_from_slice(br#","generated":"#);
+                json_into(out, &generated.iter().cloned().collect::<serde_json::Map<_, _>>());
+            }
             warnings.as_slice()
         }
         Outcome::Batch(..) | Outcome::Explanation(_) => &[],
@@ -153,4 +171,30 @@ fn failure(out: &mut Vec<u8>, error: &Error) {
         fields.insert("field".into(), json!(field));
     }
     json_into(out, &object);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::Value;
+
+    use super::{object, success};
+    use crate::Outcome;
+
+    #[test]
+    fn an_insert_tells_its_key_and_what_was_filled_in() {
+        let outcome = Outcome::Written {
+            key: Some(vec![("id".into(), Value::Int(7))]),
+            rows: 1,
+            generated: vec![("number".into(), json!("T-0001"))],
+            warnings: vec!["columns stripped: x".into()],
+        };
+        let mut out = Vec::new();
+        success(&mut out, &outcome);
+        let text = r#"{"success":true,"data":7,"rows_affected":1,"generated":{"number":"T-0001"},"warning":"columns stripped: x"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), text);
+        let told =
+            json!({"data": 7, "rows_affected": 1, "generated": {"number": "T-0001"}, "warning": "columns stripped: x"});
+        assert_eq!(object(&outcome).unwrap(), told);
+    }
 }

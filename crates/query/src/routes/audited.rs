@@ -80,7 +80,7 @@ impl Audited {
                 (word, Told { rows, status, failed: (failed > 0).then_some(failed), warning: None })
             }
             Outcome::Rows(_, warnings) => ("ok", Told { warning: joined(warnings), status: 200, ..Told::default() }),
-            Outcome::Written(_, rows, warnings) => {
+            Outcome::Written { rows, warnings, .. } => {
                 ("ok", Told { rows: Some(*rows), warning: joined(warnings), status: 200, failed: None })
             }
             Outcome::Count(_) | Outcome::Explanation(_) => ("ok", Told { status: 200, ..Told::default() }),
@@ -90,7 +90,7 @@ impl Audited {
 
 fn rows(outcome: &Outcome) -> u64 {
     match outcome {
-        Outcome::Written(_, rows, _) => *rows,
+        Outcome::Written { rows, .. } => *rows,
         _ => 0,
     }
 }

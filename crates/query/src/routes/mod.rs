@@ -1,6 +1,6 @@
 //! The routes, one file an action.
 
-mod answer;
+pub(crate) mod answer;
 mod audited;
 mod permissions;
 mod query;

@@ -22,14 +22,15 @@ pub(super) async fn permissions(State(service): State<Arc<Service>>, caller: Cal
     let group = &principal.group;
     let room = service.room(&caller.0).await?;
     let (tables, columns) = tables(&room, group);
-    let limits = service.limits(group);
+    let limits = service.limits(&caller.0).await?;
+    let toolkits = room.terms.places(principal);
     let mut fields = json!({
         "user": {
             "id": principal.number, "username": principal.username, "name": principal.name,
             "role": group.name, "power": group.power,
         },
         "permissions": tables,
-        "toolkits": {},
+        "toolkits": toolkits,
         "user_settings_access": group.user_settings_access,
         "max_limit": limits.most,
         "max_where": limits.conditions,
@@ -40,13 +41,13 @@ pub(super) async fn permissions(State(service): State<Arc<Service>>, caller: Cal
     Ok(Answer::ok(fields))
 }
 
-/// The codes of all tables that the group reaches, and the column rules of those.
+/// The codes of all tables that the group reaches by itself, and the column rules of those.
 fn tables(room: &Room, group: &Arc<kernel::Group>) -> (Map<String, Json>, Map<String, Json>) {
     let (mut codes, mut columns) = (Map::new(), Map::new());
     let mut tables: Vec<_> = room.schema.tables().collect();
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     for table in tables {
-        let access = room.access(group, table);
+        let access = room.access_of(group, table);
         if access.broken.is_some() || (access.code.is_none() && access.rules.is_empty()) {
             continue;
         }

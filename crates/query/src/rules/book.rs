@@ -21,16 +21,19 @@ pub struct RuleBook {
     pub rules: Vec<RuleSource>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// The rules, in their order.
     #[serde(default)]
+    #[schemars(with = "Vec<RuleSource>")]
     rules: Vec<Spanned<RuleSource>>,
 }
 
 /// One rule as it is written.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["groups"] }, { "required": ["power"] }]))]
 pub struct RuleSource {
     /// A name for people; `explain` shows it.
     #[serde(default)]
@@ -44,6 +47,7 @@ pub struct RuleSource {
     #[serde(default)]
     pub power: Option<PowerRange>,
     /// What it allows.
+    #[schemars(length(min = 1))]
     pub actions: Vec<RuleAction>,
     /// Which rows; all when absent.
     #[serde(default)]
@@ -60,7 +64,7 @@ pub struct RuleSource {
 }
 
 /// Powers from and to, both included.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PowerRange {
     /// The lowest.
@@ -76,7 +80,7 @@ const fn highest_power() -> u8 {
 }
 
 /// What a row rule can allow. Counting is reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleAction {
     /// Reading and counting rows.
@@ -114,6 +118,11 @@ impl RuleBook {
         Self::parse(&text)
     }
 
+    /// What `rules.toml` may hold, as a JSON Schema.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(File)
+    }
+
     /// Reads rules from text.
     pub fn parse(text: &str) -> Result<Self> {
         let line_of = |position: usize| text[..position.min(text.len())].matches('\n').count() + 1;
@@ -138,7 +147,8 @@ pub(crate) fn broken(line: usize, what: &str) -> Error {
 }
 
 impl RuleSource {
-    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+    /// What the types alone cannot refuse: a key with what is wrong with it.
+    pub fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         if self.groups.is_none() && self.power.is_none() {
             return Err(("groups", "a rule is for groups = [\"…\"] or power = { min = … }".into()));
         }
@@ -151,10 +161,11 @@ impl RuleSource {
         Ok(())
     }
 
-    /// Whether it is for a group.
+    /// Whether it is for a group. A range of powers never means a toolkit itself, which has none.
     pub fn is_for(&self, group: &kernel::Group) -> bool {
         let named = self.groups.as_ref().is_none_or(|groups| groups.contains(&group.name));
-        named && self.power.is_none_or(|range| (range.min..=range.max).contains(&group.power))
+        let in_range = |range: PowerRange| group.power > 0 && (range.min..=range.max).contains(&group.power);
+        named && self.power.is_none_or(in_range)
     }
 
     /// What to call it in front of people.

@@ -1,14 +1,21 @@
 //! Rules kept in memory: a book a tenant, a compilation a group and table.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
-use kernel::{Error, Group, Result, Tenant, TenantId};
+use kernel::{Error, Group, Result, Tenant, TenantId, toolkits::ToolkitTerms};
 use moka::future::Cache;
 use parking_lot::Mutex;
 use store::{Schema, Table};
 
 use super::{GroupRules, RowRule, RuleBook, TableAccess, book::broken, canonical_table};
+
+/// Compilations that are kept for a tenant; at one more they are all forgotten.
+const MOST_VARIANTS: usize = 1_000;
 
 /// The rules of all tenants that were asked for lately.
 pub struct Rules(Cache<TenantId, Arc<TenantRules>>);
@@ -16,15 +23,25 @@ pub struct Rules(Cache<TenantId, Arc<TenantRules>>);
 /// The rules of one tenant.
 pub struct TenantRules {
     book: ArcSwap<RuleBook>,
-    groups: Mutex<HashMap<i64, Arc<Compiled>>>,
+    variants: Mutex<HashMap<Variant, Arc<Compiled>>>,
+    places: RandomState,
+}
+
+/// Which compilation: groups with places in toolkits share the id of the group without.
+#[derive(PartialEq, Eq, Hash)]
+struct Variant {
+    group: i64,
+    /// A hash of what tells groups of one id apart. If two had the same, each would take the other's place.
+    places: u64,
 }
 
 /// What was compiled for a group, and from what.
 struct Compiled {
     group: Arc<Group>,
     schema: Arc<Schema>,
+    terms: Arc<dyn ToolkitTerms>,
     book: Arc<RuleBook>,
-    codes: GroupRules,
+    codes: Arc<GroupRules>,
     tables: Mutex<HashMap<String, Arc<TableAccess>>>,
 }
 
@@ -40,7 +57,7 @@ impl Rules {
             return Ok(rules);
         }
         let book = RuleBook::load(&tenant.folder).await?;
-        let rules = Arc::new(TenantRules { book: ArcSwap::from_pointee(book), groups: Mutex::default() });
+        let rules = Arc::new(TenantRules::new(book));
         self.0.insert(tenant.id, Arc::clone(&rules)).await;
         Ok(rules)
     }
@@ -54,8 +71,7 @@ impl Rules {
         if let Some(rules) = self.0.get(&tenant.id).await {
             rules.book.store(Arc::new(book));
         } else {
-            let rules = TenantRules { book: ArcSwap::from_pointee(book), groups: Mutex::default() };
-            self.0.insert(tenant.id, Arc::new(rules)).await;
+            self.0.insert(tenant.id, Arc::new(TenantRules::new(book))).await;
         }
         Ok(count)
     }
@@ -73,29 +89,42 @@ fn check(book: &RuleBook, schema: &Schema) -> Result<(), Error> {
 }
 
 impl TenantRules {
+    fn new(book: RuleBook) -> Self {
+        Self { book: ArcSwap::from_pointee(book), variants: Mutex::default(), places: RandomState::new() }
+    }
+
     /// What a group may do with a table.
-    pub fn access(&self, group: &Arc<Group>, schema: &Arc<Schema>, table: &Arc<Table>) -> Arc<TableAccess> {
-        let compiled = self.compiled(group, schema);
+    pub fn access(
+        &self,
+        group: &Arc<Group>,
+        schema: &Arc<Schema>,
+        terms: &Arc<dyn ToolkitTerms>,
+        table: &Arc<Table>,
+    ) -> Arc<TableAccess> {
+        let compiled = self.compiled(group, schema, terms);
         if let Some(known) = compiled.tables.lock().get(&table.name) {
             return Arc::clone(known);
         }
-        let access = Arc::new(TableAccess::compile(group, &compiled.codes, &compiled.book, table, schema));
+        let said = terms.table(&table.name).filter(|_| !table.is_system());
+        let access = Arc::new(TableAccess::compile(group, &compiled.codes, &compiled.book, table, schema, said));
         compiled.tables.lock().insert(table.name.clone(), Arc::clone(&access));
         access
     }
 
-    /// Whether any rule of a group asks who is in it.
-    pub fn ask_for_members(&self, group: &Arc<Group>, schema: &Arc<Schema>) -> bool {
-        self.compiled(group, schema).codes.ask_for_members()
+    /// The codes of a group.
+    pub fn codes(&self, group: &Arc<Group>, schema: &Arc<Schema>, terms: &Arc<dyn ToolkitTerms>) -> Arc<GroupRules> {
+        Arc::clone(&self.compiled(group, schema, terms).codes)
     }
 
-    /// The group's compilation, begun anew where the group, the schema or the book has changed.
-    fn compiled(&self, group: &Arc<Group>, schema: &Arc<Schema>) -> Arc<Compiled> {
+    /// The group's compilation, begun anew where the group, the schema, the book or the toolkits have changed.
+    fn compiled(&self, group: &Arc<Group>, schema: &Arc<Schema>, terms: &Arc<dyn ToolkitTerms>) -> Arc<Compiled> {
         let book = self.book.load();
-        let mut groups = self.groups.lock();
-        if let Some(known) = groups.get(&group.id)
+        let variant = self.variant(group);
+        let mut variants = self.variants.lock();
+        if let Some(known) = variants.get(&variant)
             && (Arc::ptr_eq(&known.group, group) || known.group == *group)
             && Arc::ptr_eq(&known.schema, schema)
+            && Arc::ptr_eq(&known.terms, terms)
             && Arc::ptr_eq(&known.book, &book)
         {
             return Arc::clone(known);
@@ -103,11 +132,32 @@ impl TenantRules {
         let compiled = Arc::new(Compiled {
             group: Arc::clone(group),
             schema: Arc::clone(schema),
+            terms: Arc::clone(terms),
             book: Arc::clone(&book),
-            codes: GroupRules::read(group),
+            codes: Arc::new(GroupRules::read(group)),
             tables: Mutex::default(),
         });
-        groups.insert(group.id, Arc::clone(&compiled));
+        if variants.len() >= MOST_VARIANTS && !variants.contains_key(&variant) {
+            variants.clear();
+        }
+        variants.insert(variant, Arc::clone(&compiled));
         compiled
     }
+
+    fn variant(&self, group: &Group) -> Variant {
+        let places = if group.is_toolkit() {
+            self.places.hash_one(&group.name)
+        } else if group.toolkits.is_empty() {
+            0
+        } else {
+            let mut hasher = self.places.build_hasher();
+            group.toolkits.iter().for_each(|place| (&place.toolkit, &place.group).hash(&mut hasher));
+            hasher.finish()
+        };
+        Variant { group: group.id, places }
+    }
 }
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

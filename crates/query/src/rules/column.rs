@@ -2,19 +2,19 @@
 
 use std::str::FromStr;
 
-/// What a column rule says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a column rule says, from the least permissive on: what shows more comes later, then what lets write more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ColumnCode {
     /// Invisible.
     Block,
-    /// Blocked where the row is the caller's own.
-    BlockOwn,
-    /// Blocked where the row is of the caller's group.
-    BlockGroup,
     /// Blocked unless the row is the caller's own.
     BlockUnlessOwn,
     /// Blocked unless the row is of the caller's group.
     BlockUnlessGroup,
+    /// Blocked where the row is of the caller's group.
+    BlockGroup,
+    /// Blocked where the row is the caller's own.
+    BlockOwn,
     /// Readable.
     Read,
     /// Readable and writable.

@@ -89,6 +89,7 @@ pub(crate) struct Environment<'a> {
 }
 
 /// The numbers of the users in the caller's group.
+#[derive(Clone)]
 pub(crate) enum Members {
     /// A table beside the tenant's own that can be asked in the same statement.
     Table(TableRef),

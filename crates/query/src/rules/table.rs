@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use kernel::Group;
+use kernel::{Group, toolkits::TableTerms};
 use store::{Schema, Table};
 
-use super::{Access, ColumnCode, GroupRules, OWNER, Reach, RowRule, RuleBook, SYSTEM_COLUMNS, Visibility};
+use super::{Access, ColumnCode, GroupRules, OWNER, Reach, RowRule, RuleAction, RuleBook, SYSTEM_COLUMNS, Visibility};
+use crate::generate::Generator;
 
 /// The name of a table under the names that other implementations use: `jde_users` is `_users`.
 pub fn canonical_table(name: &str) -> &str {
@@ -34,6 +35,10 @@ pub struct TableAccess {
     pub owner: Option<usize>,
     /// Why the table is closed although a rule speaks of it.
     pub broken: Option<String>,
+    /// The power from which a toolkit lets the table be written, where the group has less.
+    pub read_only_below: Option<u8>,
+    /// Columns that a toolkit has filled in.
+    pub(crate) generated: Vec<Generator>,
 }
 
 /// Where a column can be seen and written.
@@ -45,7 +50,7 @@ pub struct ColumnAccess {
     pub write: Visibility,
     /// The column rule that says so, where there is one.
     pub code: Option<ColumnCode>,
-    /// Whether it is a system column that the caller may not write.
+    /// Whether it is a column that takes `rwa` to be written, which the caller does not have.
     pub protected: bool,
 }
 
@@ -67,7 +72,14 @@ fn is_credential(table: &str, column: &str) -> bool {
 
 impl TableAccess {
     /// Works out what a group may do with a table.
-    pub fn compile(group: &Group, codes: &GroupRules, book: &RuleBook, table: &Arc<Table>, schema: &Schema) -> Self {
+    pub fn compile(
+        group: &Group,
+        codes: &GroupRules,
+        book: &RuleBook,
+        table: &Arc<Table>,
+        schema: &Schema,
+        terms: Option<&TableTerms>,
+    ) -> Self {
         let mut broken = codes.broken.contains(&table.name).then(|| "one of its rules cannot be read".to_owned());
         let mut code = codes.table(&table.name);
         let owner = table.position(OWNER);
@@ -75,7 +87,9 @@ impl TableAccess {
         if owner.is_none() && code.is_some_and(|code| scoped(code.read) || scoped(code.write)) {
             broken = Some(format!("its code asks whose a row is, but it has no column {OWNER}"));
         }
-        if table.view {
+        let read_only_below = terms.and_then(|terms| terms.read_only_below);
+        let read_only_below = read_only_below.filter(|power| group.power < *power && !group.is_toolkit());
+        if table.view || read_only_below.is_some() {
             code = code.map(Access::read_only);
         }
         let mut rules = Vec::new();
@@ -84,7 +98,14 @@ impl TableAccess {
                 continue;
             }
             match RowRule::compile(source, table, schema) {
-                Ok(rule) => rules.push(rule),
+                Ok(mut rule) => {
+                    if read_only_below.is_some() {
+                        rule.actions.retain(|action| *action == RuleAction::Select);
+                    }
+                    if !rule.actions.is_empty() {
+                        rules.push(rule);
+                    }
+                }
                 Err(error) => broken = Some(format!("{}: {error}", source.label())),
             }
         }
@@ -93,20 +114,31 @@ impl TableAccess {
         }
         let system = code.is_some_and(|code| code.system);
         let columns = table.columns.iter().map(|column| {
-            let rule = codes.column(&table.name, &column.name);
-            column_access(&table.name, &column.name, column.generated, rule, system)
+            let name = &*column.name;
+            let code = codes.column(&table.name, name);
+            if is_credential(&table.name, name) {
+                return ColumnAccess { read: Visibility::No, write: Visibility::No, code, protected: true };
+            }
+            let by_toolkit = terms.is_some_and(|terms| terms.write_protected.iter().any(|column| column == name));
+            let guarded = by_toolkit || SYSTEM_COLUMNS.contains(&name);
+            let protected = guarded && !system && code != Some(ColumnCode::WriteSystem);
+            column_access(code, protected, column.generated)
         });
-        Self { columns: columns.collect(), table: Arc::clone(table), code, rules, owner, broken }
+        let generated = terms.map(|terms| Generator::all(&terms.generated, table)).unwrap_or_default();
+        let (columns, table) = (columns.collect(), Arc::clone(table));
+        Self { table, code, rules, columns, owner, broken, read_only_below, generated }
     }
 }
 
-fn column_access(table: &str, column: &str, generated: bool, code: Option<ColumnCode>, system: bool) -> ColumnAccess {
-    if is_credential(table, column) {
-        return ColumnAccess { read: Visibility::No, write: Visibility::No, code, protected: true };
+impl TableAccess {
+    /// Whether the answer of an insert may tell what was put into a column: it can be seen in the caller's own rows.
+    pub(crate) fn tells(&self, position: usize) -> bool {
+        matches!(self.columns[position].read, Visibility::Yes | Visibility::OnlyIf(_))
     }
-    let is_system = SYSTEM_COLUMNS.contains(&column);
-    let protected = is_system && !system && code != Some(ColumnCode::WriteSystem);
+}
+
+fn column_access(code: Option<ColumnCode>, protected: bool, computed: bool) -> ColumnAccess {
     let read = code.map_or(Visibility::Yes, ColumnCode::read);
     let write = code.map_or(Visibility::Yes, ColumnCode::write);
-    ColumnAccess { read, write: if protected || generated { Visibility::No } else { write }, code, protected }
+    ColumnAccess { read, write: if protected || computed { Visibility::No } else { write }, code, protected }
 }

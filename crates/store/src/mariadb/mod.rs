@@ -96,6 +96,26 @@ impl Mariadb {
         Ok(value)
     }
 
+    /// Runs reads that see one state of the database.
+    pub(crate) async fn snapshot<T, F>(&self, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>>,
+    {
+        let mut guard = RollbackOnDrop(Some(self.connection().await?));
+        // The level is for the next transaction alone.
+        let begin =
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+        guard.connection().query_drop(begin).await.map_err(map_error)?;
+        let context = WriteContext::system();
+        let value = {
+            let connection = transaction::Connection::Mariadb(guard.connection());
+            work(&mut Transaction { connection, context: &context }).await?
+        };
+        guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
+        guard.0.take();
+        Ok(value)
+    }
+
     /// Runs SQL text with this database as the place of unqualified names. Definitions commit one by one here, with the
     /// changes before them; the changes behind the last definition are done together or not at all.
     pub(crate) async fn script(&self, sql: &str) -> Result<()> {

@@ -131,6 +131,21 @@ impl Postgres {
         Ok(value)
     }
 
+    /// Runs reads that see one state of the database.
+    pub(crate) async fn snapshot<T, F>(&self, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>>,
+    {
+        let guard = RollbackOnDrop::new(self.client().await?);
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        guard.client().batch_execute(begin).await.map_err(map_error)?;
+        let (connection, context) = (transaction::Connection::Postgres(guard.client()), WriteContext::system());
+        let value = work(&mut Transaction { connection, context: &context }).await?;
+        guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
+        guard.finished();
+        Ok(value)
+    }
+
     /// Runs SQL text as one transaction with this schema as the place of unqualified names.
     pub(crate) async fn script(&self, sql: &str) -> Result<()> {
         let mut client = self.client().await?;

@@ -25,6 +25,8 @@ pub struct Table {
     pub qualifier: Option<Arc<str>>,
     /// Whether it is a view, which can only be read.
     pub view: bool,
+    /// Whether columns can be added to it: it is no view, no foreign or virtual table and no part of another.
+    pub extensible: bool,
     /// The columns in their order.
     pub columns: Vec<Column>,
     /// Positions of the columns of the primary key, or of a unique key over columns that are never null.
@@ -106,6 +108,7 @@ impl Table {
             name,
             qualifier,
             view,
+            extensible: !view,
             columns: Vec::new(),
             key: Vec::new(),
             unique: HashMap::new(),

@@ -7,7 +7,7 @@ use crate::{
     postgres::{Client, map_error},
 };
 
-const TABLES: &str = "SELECT c.relname, c.relkind IN ('v', 'm') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+const TABLES: &str = "SELECT c.relname, c.relkind IN ('v', 'm'), c.relkind IN ('r', 'p') AND NOT c.relispartition FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 const COLUMNS: &str = "SELECT c.relname, a.attname, t.typname, a.atttypmod, a.attnotnull, \
         a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a', \
@@ -37,7 +37,8 @@ pub(crate) async fn read(client: &Client, schema: &Arc<str>, foreign_collation: 
     let name = schema.as_ref();
     let mut tables: HashMap<String, Table> = HashMap::new();
     for row in client.query(TABLES, &[&name]).await.map_err(map_error)? {
-        let table = Table::new(row.get(0), Some(Arc::clone(schema)), Dialect::Postgres, row.get(1));
+        let mut table = Table::new(row.get(0), Some(Arc::clone(schema)), Dialect::Postgres, row.get(1));
+        table.extensible = row.get(2);
         tables.insert(table.name.clone(), table);
     }
     for row in client.query(COLUMNS, &[&name]).await.map_err(map_error)? {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::{Column, Dialect, Kind, Schema, Table};
 
-const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+const TABLES: &str = "SELECT name, type = 'view', type = 'table' FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const COLUMNS: &str = "SELECT m.name, c.name, c.type, c.\"notnull\", c.dflt_value IS NOT NULL, c.pk, c.hidden \
     FROM pragma_table_list m JOIN pragma_table_xinfo(m.name) c \
     WHERE m.schema = 'main' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden <> 1 ORDER BY m.name, c.cid";
@@ -21,7 +21,9 @@ pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
-        tables.insert(name.clone(), Table::new(name, None, Dialect::Sqlite, row.get(1)?));
+        let mut table = Table::new(name, None, Dialect::Sqlite, row.get(1)?);
+        table.extensible = row.get(2)?;
+        tables.insert(table.name.clone(), table);
     }
     read_columns(connection, &mut tables)?;
     read_unique(connection, &mut tables)?;

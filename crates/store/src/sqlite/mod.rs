@@ -12,12 +12,12 @@ use std::{path::Path, sync::Arc};
 use kernel::WriteContext;
 
 use self::{readers::Readers, writer::Writer};
-use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction};
+use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction, transaction::Connection};
 
 pub(crate) use error::map as map_error;
 
 /// How SQLite databases are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SqliteConfig {
     /// `true`: an acknowledged write survives a loss of power (`synchronous=FULL`). `false`: it survives a killed
@@ -58,7 +58,7 @@ impl Sqlite {
         statement: Arc<Statement>,
         columns: Arc<[OutputColumn]>,
     ) -> Result<(Vec<u8>, u64)> {
-        let read = move |connection: &rusqlite::Connection| {
+        let read = move |connection: &mut rusqlite::Connection| {
             let mut out = Vec::with_capacity(256);
             let rows = statement::json(connection, &statement, &columns, &mut out)?;
             Ok((out, rows))
@@ -84,6 +84,22 @@ impl Sqlite {
     pub(crate) async fn checkpoint(&self) -> Result<()> {
         let writer = Arc::clone(&self.writer);
         blocking(move || writer.run("PRAGMA wal_checkpoint(TRUNCATE)")).await
+    }
+
+    /// Runs reads that see one state of the database. They may be run twice.
+    pub(crate) async fn snapshot<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        let read = move |connection: &mut rusqlite::Connection| {
+            connection.execute_batch("BEGIN").map_err(map_error)?;
+            let context = WriteContext::system();
+            let result = work(&mut Transaction { connection: Connection::Sqlite(connection), context: &context });
+            let ended = connection.execute_batch("ROLLBACK").map_err(map_error);
+            result.and_then(|value| ended.map(|()| value))
+        };
+        self.readers.run(read).await
     }
 
     /// Runs work in the next group that is committed.

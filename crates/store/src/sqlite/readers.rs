@@ -72,7 +72,7 @@ impl Readers {
     /// Runs a read. `work` may run twice, and must not keep what an interrupted run produced.
     pub(super) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl Fn(&Connection) -> Result<T> + Send + 'static,
+        work: impl Fn(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if let Some(result) = self.try_inline(&work) {
             return result;
@@ -83,24 +83,24 @@ impl Readers {
     }
 
     /// The read here and now; none where no open connection is free or where the budget was too small.
-    fn try_inline<T>(&self, work: &impl Fn(&Connection) -> Result<T>) -> Option<Result<T>> {
+    fn try_inline<T>(&self, work: &impl Fn(&mut Connection) -> Result<T>) -> Option<Result<T>> {
         let mut slot = self.slots.iter().find_map(|slot| slot.try_lock().filter(|reader| reader.is_some()))?;
         let reader = slot.as_mut()?;
         *reader.budget.lock() = Budget::Looks(INLINE_LOOKS);
-        match work(&reader.connection) {
+        match work(&mut reader.connection) {
             Err(Error::Timeout) => None,
             other => Some(other),
         }
     }
 
-    fn run_long<T>(&self, work: &impl Fn(&Connection) -> Result<T>) -> Result<T> {
+    fn run_long<T>(&self, work: &impl Fn(&mut Connection) -> Result<T>) -> Result<T> {
         let mut slot = self.free_slot();
         if slot.is_none() {
             *slot = Some(Reader::open(&self.path)?);
         }
         let Some(reader) = slot.as_mut() else { return Err(Error::Timeout) };
         *reader.budget.lock() = Budget::Until(Instant::now() + self.long_time);
-        work(&reader.connection)
+        work(&mut reader.connection)
     }
 
     fn free_slot(&self) -> parking_lot::MutexGuard<'_, Option<Reader>> {

@@ -12,7 +12,7 @@ mod tables;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
@@ -30,7 +30,7 @@ use self::{
 pub use self::{
     keys::MasterKeys,
     listing::{TenantFilter, TenantSort},
-    open::OpenTenant,
+    open::{AfterOpening, OpenTenant},
     record::TenantRecord,
     sealed::{FeatureTables, SealedColumn},
 };
@@ -43,7 +43,7 @@ const BELIEVED: Duration = Duration::from_secs(2);
 const KEY_CHANGES: usize = 3;
 
 /// Where databases are and how many are kept open.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// Where new tenants live: `sqlite` for a file each in the data folder, or the URL of a PostgreSQL or MariaDB
@@ -102,6 +102,8 @@ pub struct Tenants {
     servers: Servers,
     open: Cache<TenantId, Arc<OpenTenant>>,
     lookups: Cache<Lookup, Option<Arc<TenantRecord>>>,
+    /// What is done with each database that was opened. It lives elsewhere, and may hold these tenants itself.
+    after_opening: OnceLock<Weak<dyn AfterOpening>>,
     /// One tenant is made or removed at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -139,6 +141,7 @@ impl Tenants {
             data: data.to_owned(),
             open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
             lookups: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED).build(),
+            after_opening: OnceLock::new(),
             changing: tokio::sync::Mutex::new(()),
             config,
             keys,
@@ -285,17 +288,27 @@ impl Tenants {
         if let Some(open) = self.open.get(&tenant.id).await {
             return Ok(open);
         }
-        let opening = async {
+        // Boxed: it is large and rare, and would make every request's own work as large.
+        let opening = Box::pin(async {
             let record = self.control.find(&Lookup::Id(tenant.id), &self.data).await?;
             let record = record.ok_or_else(|| Error::plain(Reason::NotFound))?;
             let key = record.data_key(&self.keys).await?;
             let (database, system) = record.urls(&key)?;
-            self.open_record(&record, database.as_deref(), system.as_deref(), key).await
-        };
+            let open = self.open_record(&record, database.as_deref(), system.as_deref(), key).await?;
+            if let Some(work) = self.after_opening.get().and_then(Weak::upgrade) {
+                work.opened(&open).await;
+            }
+            Ok(open)
+        });
         self.open.try_get_with(tenant.id, opening).await.map_err(|error: Arc<Error>| {
             let copy = Error::new(error.reason, error.message.clone());
             Error { field: error.field.clone(), retry_after: error.retry_after, ..copy }.because(error.to_string())
         })
+    }
+
+    /// Names what is done with every tenant's databases from now on before anyone gets them. Only the first call counts.
+    pub fn after_opening(&self, work: &Arc<dyn AfterOpening>) {
+        let _ = self.after_opening.set(Arc::downgrade(work));
     }
 
     /// The control database: for tables of features that belong to no single tenant.

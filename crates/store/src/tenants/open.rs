@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::{Tenant, seal::SealingKey};
+use kernel::{BoxFuture, Tenant, seal::SealingKey};
 
 use crate::Database;
 
@@ -16,6 +16,12 @@ pub struct OpenTenant {
     pub system: Database,
     /// Seals what must be read back.
     pub key: SealingKey,
+}
+
+/// What is done with a tenant's databases when they were opened, before anyone gets them.
+pub trait AfterOpening: Send + Sync {
+    /// Does it. It must not open the tenant itself, and must be quick: requests wait for it.
+    fn opened<'a>(&'a self, open: &'a Arc<OpenTenant>) -> BoxFuture<'a, ()>;
 }
 
 impl OpenTenant {

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use identity::{Actor, Field, UserChange, UserStatus};
+use kernel::ToolkitOverride;
 
 use super::{Named, Output, Place, Shown, Status, secret_source::SecretSource};
 use crate::{
@@ -36,10 +37,17 @@ pub(in crate::cli) struct Set {
     /// Whether the user may log in; suspension ends all sessions
     #[arg(long)]
     status: Option<Status>,
+    /// A place in a toolkit that the user has whatever the group has, in place of those before; may be repeated
+    #[arg(long, value_name = "TOOLKIT:GROUP")]
+    toolkit: Vec<String>,
+    /// The user has no place in toolkits but that of the group
+    #[arg(long, conflicts_with = "toolkit")]
+    no_toolkits: bool,
 }
 
 impl Set {
     pub(super) async fn run(self, place: &Place<'_>) -> Result<Shown> {
+        let places = self.toolkit.iter().map(|text| place_in_toolkit(text)).collect::<Result<Vec<_>>>()?;
         let email = if self.no_email { Field::Cleared } else { self.email.map_or(Field::Kept, Field::Set) };
         let change = UserChange {
             username: self.username,
@@ -48,10 +56,18 @@ impl Set {
             group: self.group,
             status: self.status.map(Into::into),
             email_verified: self.email_verified,
+            toolkit_overrides: (self.no_toolkits || !places.is_empty()).then_some(places),
             ..UserChange::default()
         };
         place.change(&self.named.user, change).await
     }
+}
+
+fn place_in_toolkit(text: &str) -> Result<ToolkitOverride> {
+    let parts = text.split_once(':').filter(|(toolkit, group)| !toolkit.is_empty() && !group.is_empty());
+    let wrong = || Failure::Usage(format!("{text:?} is no place in a toolkit; write TOOLKIT:GROUP"));
+    let (toolkit, group) = parts.ok_or_else(wrong)?;
+    Ok(ToolkitOverride { toolkit: toolkit.to_owned(), group: group.to_owned() })
 }
 
 #[derive(Args)]

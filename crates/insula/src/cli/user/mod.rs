@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
 use identity::{Actor, Identity, NewUser, UserChange, UserRecord, UserStatus};
-use kernel::time;
+use kernel::{ToolkitOverride, time};
 use serde::Serialize;
 use store::OpenTenant;
 
@@ -36,7 +36,8 @@ pub(super) enum User {
     Show(Named),
     /// Change a user
     #[command(after_help = "Examples:\n  insula user set uma --email uma@example.com --email-verified true\n  \
-        insula user set uma --name 'Uma Doe' --group moderators")]
+        insula user set uma --name 'Uma Doe' --group moderators\n  \
+        insula user set uma --toolkit lending:staff")]
     Set(Box<change::Set>),
     /// Move a user to another group
     #[command(after_help = "Example:\n  insula user set-group uma moderators")]
@@ -139,6 +140,7 @@ struct Shown {
     second_factor: bool,
     created_at: String,
     last_seen: Option<String>,
+    toolkit_overrides: Vec<ToolkitOverride>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
 }
@@ -162,6 +164,7 @@ impl From<UserRecord> for Shown {
             second_factor: record.second_factor,
             created_at: time::rfc3339(user.created_at),
             last_seen: record.last_seen.map(time::rfc3339),
+            toolkit_overrides: user.toolkit_overrides.to_vec(),
             password: None,
         }
     }
@@ -260,6 +263,11 @@ impl Shown {
             "\nHas {}. ",
             if ways.is_empty() { "nothing to log in with".to_owned() } else { ways.join(", ") }
         );
+        if !self.toolkit_overrides.is_empty() {
+            let own: Vec<_> =
+                self.toolkit_overrides.iter().map(|own| format!("{}:{}", own.toolkit, own.group)).collect();
+            let _ = write!(text, "Own places in toolkits: {}. ", own.join(", "));
+        }
         let _ = write!(text, "Last seen: {}", or_dash(self.last_seen.as_deref()));
         if let Some(password) = &self.password {
             let _ = write!(text, "\nPassword: {password} (shown once)");

@@ -8,7 +8,7 @@ use kernel::{Secret, ability};
 use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
-use super::{super::super::visitor, OneUser, Status, named};
+use super::{super::super::visitor, OneUser, Status, ToolkitPlace, named};
 use crate::{Actor, Field, Identity, UserChange, tables::users::Lookup};
 
 /// What changes of a user; what is absent stays.
@@ -44,6 +44,11 @@ pub(super) struct ChangeUser {
     #[serde(default)]
     #[schema(value_type = Option<()>)]
     second_factor: Field<Never>,
+    /// The places in toolkits that the user has whatever the group has, in place of those before; null for none. Takes
+    /// a power of 100 and the ability `groups.manage`.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<ToolkitPlace>>)]
+    toolkit_overrides: Field<Vec<ToolkitPlace>>,
 }
 
 /// What cannot be sent: in its place is null, or nothing.
@@ -68,6 +73,10 @@ impl From<ChangeUser> for UserChange {
             pin: body.pin,
             login_string: body.login_string,
             reset_second_factor: body.second_factor.is_sent(),
+            toolkit_overrides: body
+                .toolkit_overrides
+                .sent()
+                .map(|own| own.unwrap_or_default().into_iter().map(Into::into).collect()),
         }
     }
 }

@@ -8,7 +8,7 @@ mod show;
 
 use std::sync::Arc;
 
-use kernel::time::rfc3339;
+use kernel::{ToolkitOverride, time::rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -65,6 +65,8 @@ struct AdminUser {
     has_pin: bool,
     /// Whether there is a card or badge.
     has_card: bool,
+    /// Places in toolkits that the user has whatever the group has.
+    toolkit_overrides: Vec<ToolkitPlace>,
     /// With `expand=profile`: what the user tells others.
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<Profile>,
@@ -117,8 +119,33 @@ impl From<UserRecord> for AdminUser {
             has_password,
             has_pin,
             has_card,
+            toolkit_overrides: user.toolkit_overrides.iter().cloned().map(Into::into).collect(),
             profile,
         }
+    }
+}
+
+/// A place in a toolkit.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ToolkitPlace {
+    /// The toolkit's name.
+    #[schema(example = "lending")]
+    toolkit: String,
+    /// The group in the toolkit.
+    #[schema(example = "staff")]
+    group: String,
+}
+
+impl From<ToolkitOverride> for ToolkitPlace {
+    fn from(ToolkitOverride { toolkit, group }: ToolkitOverride) -> Self {
+        Self { toolkit, group }
+    }
+}
+
+impl From<ToolkitPlace> for ToolkitOverride {
+    fn from(ToolkitPlace { toolkit, group }: ToolkitPlace) -> Self {
+        Self { toolkit, group }
     }
 }
 

@@ -1,0 +1,228 @@
+//! The toolkits of all tenants: read at the first request for a tenant, and again by `POST /reload`.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use kernel::{
+    BoxFuture, Error, Reason, Result, Tenant, TenantId,
+    columns::{ColumnChoices, ToolkitColumns},
+    reload::{Commit, Reload},
+    toolkits::{ToolkitTerms, Toolkits},
+};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use store::{OpenTenant, Tenants};
+use upstream::Clients;
+
+use crate::{
+    checking::{Checked, Checker, Grammar},
+    folder::{FOLDER, Files},
+    places::Stored,
+    reading::Mistake,
+    schedule::job::Changed,
+    tables::{associations, groups},
+    terms::Terms,
+};
+
+const REMEMBERED: usize = 20_000;
+/// How long this process believes what it read of places: what changes elsewhere is known here within five seconds.
+const BELIEVED: Duration = Duration::from_secs(3);
+/// Mistakes that one refusal tells.
+const MOST_TOLD: usize = 20;
+
+/// The toolkits of all tenants.
+pub struct Registry {
+    pub(crate) tenants: Arc<Tenants>,
+    grammar: Arc<dyn Grammar>,
+    clients: Arc<Clients>,
+    known: Arc<Cache<TenantId, Arc<Known>>>,
+    /// Tenants whose toolkits were read and whose schedules are to be written down.
+    pub(crate) changed: Changed,
+}
+
+/// What is in force for a tenant.
+struct Known {
+    terms: ArcSwap<Terms>,
+    /// When its places were read.
+    read: Mutex<Instant>,
+}
+
+impl Registry {
+    /// The toolkits of the tenants of an installation. Nothing is read before it is asked for.
+    pub fn new(tenants: Arc<Tenants>, grammar: Arc<dyn Grammar>) -> Arc<Self> {
+        Arc::new(Self {
+            tenants,
+            grammar,
+            clients: Arc::new(Clients::new()),
+            known: Arc::new(Cache::new(REMEMBERED)),
+            changed: Changed::default(),
+        })
+    }
+
+    /// What a tenant's toolkits say. Errors: 500 where the folder cannot be read, 503.
+    pub(crate) async fn terms(&self, tenant: &Tenant) -> Result<Arc<Terms>> {
+        let known = match self.known.get(&tenant.id) {
+            Some(known) => known,
+            None => self.known.get_or_insert_async(&tenant.id, Box::pin(self.load(tenant))).await?,
+        };
+        self.freshen(tenant, &known).await;
+        Ok(known.terms.load_full())
+    }
+
+    /// Reads a tenant for the first time. Toolkits with mistakes are left out, so that they take down nobody else.
+    async fn load(&self, tenant: &Tenant) -> Result<Arc<Known>> {
+        let files = self.read(tenant, None).await.map_err(Error::internal)?;
+        for mistake in &files.mistakes {
+            tracing::error!(tenant = tenant.name, "{mistake}");
+        }
+        for toolkit in &files.broken {
+            tracing::error!(tenant = tenant.name, toolkit, "the toolkit is off until its file is mended and reloaded");
+        }
+        let terms = self.with_places(tenant, Arc::new(files)).await?;
+        self.changed.note(tenant, &terms.files);
+        Ok(Arc::new(Known { terms: ArcSwap::from_pointee(terms), read: Mutex::new(Instant::now()) }))
+    }
+
+    /// Reads the files anew on a thread that may block.
+    async fn read(&self, tenant: &Tenant, before: Option<Arc<Terms>>) -> Result<Files, String> {
+        let (grammar, clients, folder) = (Arc::clone(&self.grammar), Arc::clone(&self.clients), tenant.folder.clone());
+        let work = move || {
+            let own = folder.join(FOLDER);
+            let checker = Checker { grammar: &*grammar, clients: &clients, folder: &own };
+            Files::read(&folder, &checker, before.as_deref().map(|terms| &*terms.files))
+        };
+        let read = tokio::task::spawn_blocking(work).await;
+        read.map_err(|error| error.to_string())?.map_err(|error| format!("the folder {FOLDER} cannot be read: {error}"))
+    }
+
+    async fn with_places(&self, tenant: &Tenant, files: Arc<Files>) -> Result<Terms> {
+        let stored = if files.toolkits.is_empty() {
+            Stored::default()
+        } else {
+            self.stored(&*self.tenants.open(tenant).await?, &files).await?
+        };
+        Ok(Terms::new(files, stored))
+    }
+
+    async fn stored(&self, open: &OpenTenant, files: &Files) -> Result<Stored> {
+        let mut stored = Stored::default();
+        for (toolkit, id, group) in associations::list(&open.system).await? {
+            stored.associations.insert((toolkit, id), group);
+        }
+        for (name, toolkit) in &files.toolkits {
+            if let Some(groups) = groups::read(&open.data, toolkit, &*self.grammar).await? {
+                stored.groups.insert(name.clone(), groups);
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Reads places anew where that was done some time ago. What cannot be read stays as it was, and is logged.
+    async fn freshen(&self, tenant: &Tenant, known: &Known) {
+        if known.terms.load().files.toolkits.is_empty() {
+            return;
+        }
+        {
+            // Whoever comes first reads; the others go on with what is known.
+            let mut read = known.read.lock();
+            if read.elapsed() < BELIEVED {
+                return;
+            }
+            *read = Instant::now();
+        }
+        if let Err(error) = Box::pin(self.read_places(tenant, known)).await {
+            tracing::warn!(tenant = tenant.name, %error, "places in toolkits could not be read anew");
+        }
+    }
+
+    async fn read_places(&self, tenant: &Tenant, known: &Known) -> Result<()> {
+        let before = known.terms.load_full();
+        let stored = self.stored(&*self.tenants.open(tenant).await?, &before.files).await?;
+        if stored != before.stored {
+            // Unless a reload came in between.
+            let terms = Arc::new(Terms::new(Arc::clone(&before.files), stored));
+            known.terms.compare_and_swap(&before, terms);
+        }
+        Ok(())
+    }
+
+    /// Makes a change of places known in this process at once.
+    pub(crate) async fn refresh(&self, tenant: &Tenant) -> Result<()> {
+        match self.known.get(&tenant.id) {
+            Some(known) => self.read_places(tenant, &known).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the files of a tenant as they are now, without putting them into force. Errors: the folder cannot be read.
+    pub(crate) async fn check(&self, tenant: &Tenant) -> Result<Vec<Mistake>> {
+        let files = self.read(tenant, None).await.map_err(Error::internal)?;
+        Ok(files.mistakes)
+    }
+
+    async fn prepared(&self, tenant: &Tenant) -> Result<Commit> {
+        let refused = |message: String| Error::new(Reason::ReloadFailed, message);
+        let before = self.known.get(&tenant.id).map(|known| known.terms.load_full());
+        let files = self.read(tenant, before).await.map_err(refused)?;
+        if !files.mistakes.is_empty() {
+            return Err(refused(told(&files.mistakes)));
+        }
+        let terms = Arc::new(self.with_places(tenant, Arc::new(files)).await?);
+        let (known, id) = (Arc::clone(&self.known), tenant.id);
+        let (changed, tenant) = (self.changed.clone(), tenant.clone());
+        Ok(Box::new(move || {
+            changed.note(&tenant, &terms.files);
+            known.insert(id, Arc::new(Known { terms: ArcSwap::new(terms), read: Mutex::new(Instant::now()) }));
+        }))
+    }
+}
+
+impl Toolkits for Registry {
+    fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
+        Box::pin(async { Ok(self.terms(tenant).await? as Arc<dyn ToolkitTerms>) })
+    }
+}
+
+impl ToolkitColumns for Registry {
+    /// Reads the files anew: it is asked seldom, and while a reload is being prepared.
+    fn choices<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<ColumnChoices>> {
+        Box::pin(async {
+            let files = self.read(tenant, None).await.map_err(Error::internal)?;
+            // What is added stays, so that it must wait for those who may want it left out.
+            if let Some(broken) = files.broken.first() {
+                return Err(Error::internal(format!("{FOLDER}/{broken}.toml has mistakes")));
+            }
+            let choices = files.toolkits.values().flat_map(|toolkit| toolkit.file.system_column_overrides.clone());
+            Ok(choices.collect())
+        })
+    }
+}
+
+impl Reload for Registry {
+    fn prepare<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Commit>> {
+        Box::pin(self.prepared(tenant))
+    }
+}
+
+/// Checks the text of one file. `stem` is its name without the ending; files that it names are looked for in `folder`.
+/// It blocks.
+pub fn check(grammar: &dyn Grammar, stem: &str, text: &str, folder: &Path) -> Vec<Mistake> {
+    let clients = Arc::new(Clients::new());
+    match (Checker { grammar, clients: &clients, folder }).check(stem, text, None) {
+        Checked::Good(_) => Vec::new(),
+        Checked::Broken(_, mistakes) => mistakes,
+    }
+}
+
+/// Mistakes in one text.
+fn told(mistakes: &[Mistake]) -> String {
+    let mut told: Vec<_> = mistakes.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    if mistakes.len() > MOST_TOLD {
+        told.push(format!("and {} more", mistakes.len() - MOST_TOLD));
+    }
+    told.join("; ")
+}

@@ -1,0 +1,143 @@
+//! Files with mistakes: at the first request, and at a reload.
+
+use std::time::Instant;
+
+use insula_tests::{Backend, on_all_databases};
+use serde_json::json;
+
+use crate::stage::{OPEN, kit, toolkit};
+
+on_all_databases!(
+    a_broken_file_takes_down_nobody_else,
+    a_reload_is_all_or_nothing,
+    a_reload_is_quick_and_of_one_tenant
+);
+
+const COUNT: &str = "[[endpoints]]\npath = \"count\"\ntype = \"internal\"\nrights = \"toolkit\"\npseudo_querys = [\"count\"]\nanswer = \"count\"\n\
+                     [pseudo_querys.count]\naction = \"count\"\ntable = \"items\"\n";
+
+/// Ten ways to be wrong, each with the line and the words that it is told with.
+const WRONG: [(&str, &str); 10] = [
+    (
+        "name = \"t0\"\n[endpoints.0]\npath = \"a\"\ntype = \"internal\"\n",
+        "toolkits/t0.toml line 2: endpoints.0.pseudo_querys: ",
+    ),
+    ("name = \"t1\"\ntabels = []\n", "toolkits/t1.toml line 2: tabels: there is no such key; did you mean `tables`?"),
+    ("name = \"other\"\n", "toolkits/t2.toml line 1: name: the name must be that of the file"),
+    (
+        "name = \"t3\"\nread_only_tables = [\"others\"]\n",
+        "toolkits/t3.toml line 2: read_only_tables[0]: others is not among",
+    ),
+    (
+        "name = \"t4\"\ntables = [\"items\"]\n[groups.a]\npermissions = [\"items:rx\"]\n",
+        "toolkits/t4.toml line 4: groups.a.permissions[0]: ",
+    ),
+    (
+        "name = \"t5\"\n[endpoints.0]\npath = \"a\"\ntype = \"http\"\nurl = \"ftp://a/\"\n",
+        "toolkits/t5.toml line 5: endpoints.0.url: ",
+    ),
+    (
+        "name = \"t6\"\n[endpoints.0]\npath = \"a\"\ntype = \"executable\"\ncommand = [\"sh\"]\n",
+        "toolkits/t6.toml line 5: endpoints.0.command: ",
+    ),
+    (
+        "name = \"t7\"\n[scheduled_queries.a]\ncron = \"often\"\npseudo_querys = []\n",
+        "toolkits/t7.toml line 3: scheduled_queries.a.cron: ",
+    ),
+    (
+        "name = \"t8\"\ntables = [\"items\"]\n[pseudo_querys.a]\naction = \"delete\"\ntable = \"items\"\n",
+        "toolkits/t8.toml line 3: pseudo_querys.a.where: ",
+    ),
+    ("name = \"t9\"\n[x", "toolkits/t9.toml line 2: this is not TOML"),
+];
+
+async fn a_broken_file_takes_down_nobody_else(backend: Backend) {
+    let world = kit(backend, &format!("{OPEN}{COUNT}")).await;
+    for (number, (text, _)) in WRONG.iter().enumerate() {
+        toolkit(&world, &format!("t{number}"), text);
+    }
+    // What protects is in force all the same, as far as it can be read.
+    let broken = "name = \"guard\"\ntables = [\"log\", \"items\"]\nread_only_tables = [\"log\"]\n\
+                  write_protected_columns = [\"items.price\"]\nno_such_key = 1\n[db_fallback_permissions.10]\npermissions = [\"items:rw\"]\n[groups";
+    toolkit(&world, "guard", broken);
+    world.group("users", &["log:rw", "items:rw"], &[]).await;
+    let (root, uma) = (world.user("root", "administrators").await, world.user("uma", "users").await);
+    assert_eq!(uma.post("/tk/app/kit/count", &json!({})).await.data(), &json!(0));
+    assert_eq!(uma.post("/tk/app/t0/a", &json!({})).await.refusal(), (404, "toolkit_unknown"));
+    let write = json!({"action": "insert", "table": "log", "data": {"what": "x"}});
+    assert_eq!(uma.query(write).await.refusal(), (403, "table_denied"));
+    let made = uma.query(json!({"action": "insert", "table": "items", "data": {"name": "saw", "price": 1}})).await;
+    assert_eq!(made.body["warning"], "columns stripped: price", "{}", made.text);
+    let listed = root.get("/admin/toolkits").await;
+    let broken = listed.body["broken"].as_array().unwrap();
+    assert_eq!(broken.len(), 11, "{}", listed.text);
+    for (number, (_, told)) in WRONG.iter().enumerate() {
+        let entry = broken.iter().find(|broken| broken["toolkit"] == format!("t{number}")).unwrap();
+        let mistakes = entry["mistakes"].as_array().unwrap();
+        assert!(mistakes.iter().any(|mistake| mistake.as_str().unwrap().starts_with(told)), "{told} in {mistakes:#?}");
+    }
+    world.end().await;
+}
+
+async fn a_reload_is_all_or_nothing(backend: Backend) {
+    let world = kit(backend, &format!("{OPEN}{COUNT}")).await;
+    let root = world.user("root", "administrators").await;
+    assert_eq!(root.post("/tk/app/kit/count", &json!({})).await.status, 200);
+    toolkit(&world, "new", &format!("{OPEN}{COUNT}").replace("\"kit\"", "\"new\""));
+    toolkit(&world, "kit", &format!("{OPEN}{COUNT}").replace("path = \"count\"", "path = \"number\""));
+    for (number, (text, told)) in WRONG.iter().enumerate() {
+        let file = world.tenant.folder.join(format!("toolkits/t{number}.toml"));
+        toolkit(&world, &format!("t{number}"), text);
+        let refused = root.post("/reload", &json!({})).await;
+        assert_eq!(refused.refusal(), (500, "reload_failed"));
+        assert!(refused.body["error"].as_str().unwrap().contains(told), "{told}: {}", refused.text);
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(root.post("/tk/app/kit/count", &json!({})).await.status, 200, "the old is in force");
+        assert_eq!(root.post("/tk/app/new/count", &json!({})).await.refusal(), (404, "toolkit_unknown"));
+    }
+    // A mistake of another room leaves these in force too.
+    world.rules("[[rules]]\n");
+    assert_eq!(root.post("/reload", &json!({})).await.refusal(), (500, "reload_failed"));
+    assert_eq!(root.post("/tk/app/new/count", &json!({})).await.refusal(), (404, "toolkit_unknown"));
+    world.rules("");
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    assert_eq!(root.post("/tk/app/new/count", &json!({})).await.status, 200);
+    assert_eq!(root.post("/tk/app/kit/count", &json!({})).await.refusal(), (404, "endpoint_unknown"));
+    assert_eq!(root.post("/tk/app/kit/number", &json!({})).await.status, 200);
+    // Two toolkits that fill in one column differently cannot both be right.
+    let fills = "[auto_generation.items.status]\nkind = \"now\"\n";
+    for name in ["kit", "new"] {
+        toolkit(&world, name, &format!("{OPEN}{fills}{COUNT}").replace("\"kit\"", &format!("\"{name}\"")));
+    }
+    let refused = root.post("/reload", &json!({})).await;
+    assert!(
+        refused.body["error"].as_str().unwrap().contains("another toolkit fills in this column"),
+        "{}",
+        refused.text
+    );
+    world.end().await;
+}
+
+async fn a_reload_is_quick_and_of_one_tenant(backend: Backend) {
+    let world = kit(backend, &format!("{OPEN}{COUNT}")).await;
+    for number in 0..10 {
+        toolkit(
+            &world,
+            &format!("kit{number}"),
+            &format!("{OPEN}{COUNT}").replace("\"kit\"", &format!("\"kit{number}\"")),
+        );
+    }
+    let other = world.another_tenant().await;
+    std::fs::create_dir_all(other.folder.join("toolkits")).unwrap();
+    std::fs::write(other.folder.join("toolkits/kit.toml"), "name = \"kit\"\n[").unwrap();
+    let root = world.user("root", "administrators").await;
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200, "mistakes of other tenants are theirs");
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    }
+    let each = begun.elapsed() / 20;
+    // The catalogue, rules and toolkits; with room for a busy machine and a debug build.
+    assert!(each.as_millis() < 500, "a reload took {each:?}");
+    world.end().await;
+}
