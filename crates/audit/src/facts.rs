@@ -62,7 +62,29 @@ impl Facts {
 
 impl Visit for Facts {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let place = match field.name() {
+        self.text(field.name(), value.to_owned());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        match field.name() {
+            "user" => self.user = Some(value),
+            "system_user" => self.system_user = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.record_i64(field, value as i64);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.text(field.name(), text(value));
+    }
+}
+
+impl Facts {
+    fn text(&mut self, name: &'static str, value: String) {
+        let place = match name {
             "request_id" => &mut self.request_id,
             "client" => &mut self.client,
             "method" => &mut self.method,
@@ -79,22 +101,6 @@ impl Visit for Facts {
         };
         *place = Some(cut(value));
     }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        match field.name() {
-            "user" => self.user = Some(value),
-            "system_user" => self.system_user = Some(value),
-            _ => {}
-        }
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.record_i64(field, value as i64);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.record_str(field, &text(value));
-    }
 }
 
 /// What an event says.
@@ -105,7 +111,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn text(&mut self, name: &'static str, value: &str) {
+    fn text(&mut self, name: &'static str, value: String) {
         let entry = &mut self.line.entry;
         match name {
             "action" => entry.action = cut(value),
@@ -115,7 +121,7 @@ impl Said {
             "client" => entry.client_ip = Some(cut(value)),
             "username" => entry.username = Some(cut(value)),
             // What is no name of a table may be anything.
-            "table" => entry.table = is_identifier(value).then(|| value.to_owned()),
+            "table" => entry.table = is_identifier(&value).then_some(value),
             "warning" => entry.warning = Some(cut(value)),
             "error" => entry.error = Some(cut(value)),
             _ => self.detail(name, cut(value).into()),
@@ -196,7 +202,7 @@ fn complete(entry: &mut Entry, details: &mut Map<String, Json>, facts: &Facts) {
 
 impl Visit for Said {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field.name(), value);
+        self.text(field.name(), value.to_owned());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -216,21 +222,23 @@ impl Visit for Said {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let value = text(value);
-        self.text(field.name(), &value);
+        self.text(field.name(), text(value));
     }
 }
 
 fn text(value: &dyn Debug) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(40);
     // Writing to text does not fail.
     let _ = write!(text, "{value:?}");
     text
 }
 
 /// At most so many characters, and none that databases refuse.
-fn cut(text: &str) -> String {
-    let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(end, _)| end);
-    let text = &text[..end];
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT
+        && let Some((end, _)) = text.char_indices().nth(MAX_TEXT)
+    {
+        text.truncate(end);
+    }
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

@@ -107,8 +107,8 @@ impl Mover {
                     Delivered::Done => {}
                     Delivered::Down(tenant, _) if waiting == Some(tenant) => return Ok(()),
                     Delivered::Down(tenant, lines) => {
-                        let folder = self.spool.folder().to_owned();
-                        whole &= blocking(move || segment::put_aside(&folder, tenant, &lines)).await?;
+                        let spool = Arc::clone(&self.spool);
+                        whole &= blocking(move || spool.put_aside(tenant, &lines)).await?;
                     }
                     Delivered::Unknown => whole = false,
                 }

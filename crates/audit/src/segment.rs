@@ -52,8 +52,13 @@ fn is_abandoned(path: &Path) -> bool {
 
 /// The bytes of all files.
 pub(crate) fn total_size(folder: &Path) -> u64 {
+    size_of(folder, |_| true)
+}
+
+fn size_of(folder: &Path, counts: impl Fn(&Path) -> bool) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|data| data.len()).sum()
+    let size = |entry: fs::DirEntry| if counts(&entry.path()) { Some(entry.metadata().ok()?.len()) } else { None };
+    entries.filter_map(|entry| size(entry.ok()?)).sum()
 }
 
 /// The tenant whose entries wait in a file.
@@ -107,12 +112,23 @@ impl Segment {
     }
 }
 
-/// Puts entries of a tenant aside; tells whether that could be done now.
-pub(crate) fn put_aside(folder: &Path, tenant: Uuid, lines: &[Line]) -> io::Result<bool> {
+/// What became of entries that were to be put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aside {
+    /// They wait.
+    Waiting,
+    /// Somebody else moves what waits; try again.
+    Busy,
+    /// There is no room.
+    Full,
+}
+
+/// Puts entries of a tenant aside, where all that waits has at most so many bytes.
+pub(crate) fn put_aside(folder: &Path, tenant: Uuid, lines: &[Line], most: u64) -> io::Result<Aside> {
     let path = folder.join(format!("{tenant}.{WAITING}"));
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     if !lock(&file)? {
-        return Ok(false);
+        return Ok(Aside::Busy);
     }
     // Whatever a process that was killed left there ends here.
     let mut bytes = vec![b'\n'];
@@ -120,8 +136,11 @@ pub(crate) fn put_aside(folder: &Path, tenant: Uuid, lines: &[Line]) -> io::Resu
         serde_json::to_writer(&mut bytes, line)?;
         bytes.push(b'\n');
     }
+    if size_of(folder, |path| waiting_tenant(path).is_some()) + bytes.len() as u64 > most {
+        return Ok(Aside::Full);
+    }
     file.write_all(&bytes)?;
-    Ok(true)
+    Ok(Aside::Waiting)
 }
 
 /// Locks a file unless somebody else has it or it has been removed.

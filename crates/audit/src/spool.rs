@@ -12,7 +12,10 @@ use parking_lot::Mutex;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{entry::Line, segment};
+use crate::{
+    entry::Line,
+    segment::{self, Aside},
+};
 
 /// Where entries wait until they are moved into their tenants' tables.
 ///
@@ -58,6 +61,16 @@ impl Spool {
     /// Counts the bytes of all files.
     pub(crate) fn measure(&self) {
         self.used.store(segment::total_size(&self.folder), Ordering::Relaxed);
+    }
+
+    /// Puts entries of a tenant aside whose database is down; tells whether that is done. Others keep a quarter of the room
+    /// for theirs.
+    pub(crate) fn put_aside(&self, tenant: Uuid, lines: &[Line]) -> io::Result<bool> {
+        let done = segment::put_aside(&self.folder, tenant, lines, self.most / 4 * 3)?;
+        if done == Aside::Full {
+            lines.iter().for_each(|line| self.refuse(line, "too much waits for databases that are down"));
+        }
+        Ok(done != Aside::Busy)
     }
 
     /// How many entries were refused since this was last asked.
@@ -157,7 +170,7 @@ mod tests {
     fn a_full_spool_keeps_the_oldest_and_counts_the_rest() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 2_000);
-        for number in 0..50 {
+        for number in 0..25 {
             spool.append(&line(&number.to_string()));
             if number % 7 == 0 {
                 spool.seal();
@@ -167,7 +180,7 @@ mod tests {
         let kept = all(&spool);
         assert!(kept.len() > 3 && segment::total_size(spool.folder()) <= 2_000);
         assert_eq!(kept, (0..kept.len()).map(|number| number.to_string()).collect::<Vec<_>>());
-        assert_eq!(spool.take_refused(), 50 - kept.len() as u64);
+        assert_eq!(spool.take_refused(), 25 - kept.len() as u64);
         // Whoever moves them makes room.
         for path in segment::list(spool.folder()).unwrap() {
             Segment::claim(path).unwrap().unwrap().remove().unwrap();
@@ -176,6 +189,25 @@ mod tests {
         spool.append(&line("again"));
         spool.seal();
         assert_eq!((all(&spool), spool.take_refused()), (vec!["again".to_owned()], 0));
+    }
+
+    #[test]
+    fn what_waits_for_one_database_leaves_room_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 4_000);
+        spool.append(&line("first"));
+        let tenant = uuid::Uuid::now_v7();
+        for number in 0..20 {
+            assert!(spool.put_aside(tenant, &[line(&number.to_string())]).unwrap());
+        }
+        let refused = spool.take_refused();
+        assert!((1..20).contains(&refused) && segment::total_size(spool.folder()) < 4_000);
+        spool.measure();
+        spool.append(&line("second"));
+        spool.seal();
+        let kept = all(&spool);
+        assert_eq!(kept[..3], ["first", "second", "0"]);
+        assert_eq!((kept.len() as u64, spool.take_refused()), (2 + 20 - refused, 0));
     }
 
     #[test]

@@ -9,6 +9,7 @@ on_all_databases!(a_day_is_told, a_request_has_one_id_everywhere, a_batch_is_one
 
 async fn a_day_is_told(backend: Backend) {
     let program = installation(backend);
+    program.ok(&["group", "set", "administrators", "--settings-access", "read-write-all"]);
     let serving = program.serve().await;
     let nobody = serving.anonymous().at_host(format!("api.{}.test", program.tenant));
     let wrong = json!({"method": "password", "username": "uma", "password": "not the password"});
@@ -29,6 +30,12 @@ async fn a_day_is_told(backend: Backend) {
     assert_eq!(insert(&till, "a chair").await.status, 200);
     assert_eq!(ada.post("/auth/clear-sessions", &json!({"user_id": 3})).await.status, 200);
     assert_eq!(uma.post("/auth/logout", &json!({})).await.status, 401);
+    let uma_again = serving.user(&program.tenant, "uma").await;
+    // The own preferences are nobody's business; those of others are.
+    let set = |user: i64| json!({"action": "set", "client": "till", "user_id": user, "data": {"theme": "dark"}});
+    for (who, user, status) in [(&ada, 2, 200), (&ada, 3, 200), (&uma_again, 2, 403)] {
+        assert_eq!(who.post("/preferences", &set(user)).await.status, status);
+    }
     assert_eq!(ada.send(reqwest::Method::DELETE, "/admin/users/3", &[], None).await.status, 204);
     let mut told = entries(&ada, "").await;
     told.reverse();

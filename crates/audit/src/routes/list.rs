@@ -68,9 +68,13 @@ pub(super) struct AuditPage {
 #[utoipa::path(
     get,
     path = "/admin/audit",
-    tag = "administration",
+    operation_id = "list_audit",
     params(ListAudit),
-    responses((status = 200, description = "One page of entries", body = AuditPage))
+    responses(
+        (status = 200, description = "One page of entries", body = AuditPage),
+        (status = 400, body = edge::Envelope, description = "`field_invalid`, with the parameter as `field`."),
+        (status = 403, body = edge::Envelope, description = "`ability_missing`, `scope_missing`."),
+    )
 )]
 pub(super) async fn list(
     State(log): State<Log>,
