@@ -108,6 +108,9 @@ fn read_structs(source: &str, structs: &mut HashMap<String, Fields>) {
         } else if let Some(text) = line.trim_start().strip_prefix("/// ") {
             comment = if comment.is_empty() { text.to_owned() } else { format!("{comment} {text}") };
             continue;
+        } else if line.trim_start().starts_with("#[") {
+            // An attribute between the comment and its field.
+            continue;
         } else if let Some((_, fields)) = &mut current
             && let Some((name, kind)) = line.trim_start().strip_prefix("pub ").and_then(|rest| rest.split_once(": "))
         {

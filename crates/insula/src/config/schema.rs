@@ -49,7 +49,23 @@ impl SchemaOf {
 
 fn titled(mut schema: Json, file: &str) -> Json {
     schema["title"] = file.into();
+    unwrap(&mut schema);
     schema
+}
+
+/// Takes the line breaks of the source out of descriptions.
+fn unwrap(schema: &mut Json) {
+    match schema {
+        Json::Object(fields) => fields.iter_mut().for_each(|(key, value)| match value {
+            Json::String(text) if key == "description" => {
+                let paragraphs: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+                *text = paragraphs.join("\n\n");
+            }
+            other => unwrap(other),
+        }),
+        Json::Array(list) => list.iter_mut().for_each(unwrap),
+        _ => {}
+    }
 }
 
 /// The schema of a type, with secrets among the defaults.

@@ -63,6 +63,13 @@ fn every_name_of_seckelapi_stands_for_a_setting() {
                 least.to_string()
             }
             seckelapi::Unit::Seconds(least, _) => least.to_string(),
+            seckelapi::Unit::Word(words) => {
+                assert!(from_text(&format!("{} = \"other\"\n", setting.theirs)).is_err());
+                for word in words {
+                    from_text(&format!("{} = \"{word}\"\n", setting.theirs)).unwrap();
+                }
+                format!("\"{}\"", words[0])
+            }
             seckelapi::Unit::Networks => "[\"10.0.0.0/8\"]".to_owned(),
         };
         for text in [format!("{} = {value}\n", setting.theirs), format!("security.{} = {value}\n", setting.theirs)] {
