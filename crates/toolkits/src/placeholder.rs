@@ -239,8 +239,7 @@ fn payload(context: &Context, path: &[String], optional: bool, slot: Slot) -> Re
     };
     let invalid = |message: &str| Err(Error::new(Reason::FieldInvalid, message).at(field()));
     match (found, slot) {
-        (None, _) if optional => Ok(None),
-        (Some(Value::Null), Slot::Condition | Slot::List | Slot::Number) if optional => Ok(None),
+        (None, _) | (Some(Value::Null), Slot::Condition | Slot::List | Slot::Number) if optional => Ok(None),
         (None, _) => Err(Error::new(Reason::FieldMissing, "This field is required").at(field())),
         (Some(Value::Object(_) | Value::Array(_) | Value::Null), Slot::Condition) => {
             invalid("The field has the wrong type: expected a single value")

@@ -141,7 +141,7 @@ impl Cli {
             Command::User(command) => command.run(&existing(config).await?, output).await,
             Command::Group(command) => command.run(&existing(config).await?, output).await,
             Command::Key(command) => command.run(&existing(config).await?, output).await,
-            Command::Toolkit(command) => command.run(config, output).await,
+            Command::Toolkit(command) => Box::pin(command.run(config, output)).await,
             Command::Migrate(command) => command.run(&existing(config).await?, output).await,
             Command::Import(command) => command.run(&existing(config).await?, output).await,
             Command::Export(command) => command.run(&existing(config).await?, output).await,

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What of a tenant's folder belongs to its owner. Settings are not among it, since they may hold secrets.
-const FILES: [&str; 3] = ["rules.toml", "migrations", "mail"];
+const FILES: [&str; 4] = ["rules.toml", "migrations", "mail", "toolkits"];
 
 /// Bytes that the name of a table's file may have, its ending not counted.
 const LONGEST_NAME: usize = 200;

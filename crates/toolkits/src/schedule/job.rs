@@ -36,9 +36,12 @@ const PUT_OFF: Duration = Duration::from_mins(1);
 #[derive(Clone, Default)]
 pub(crate) struct Changed(Arc<Notes>);
 
+/// The schedules that a tenant shall have, and the toolkits whose files cannot be read, which keep theirs.
+type Schedules = (Vec<Wanted>, Vec<String>);
+
 #[derive(Default)]
 struct Notes {
-    tenants: Mutex<HashMap<TenantId, (Vec<Wanted>, Vec<String>)>>,
+    tenants: Mutex<HashMap<TenantId, Schedules>>,
     wake: Notify,
 }
 
