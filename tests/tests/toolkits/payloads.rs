@@ -130,6 +130,8 @@ async fn a_payload_adds_no_meaning(backend: Backend) {
     world.end().await;
 }
 
+const MB: usize = 1 << 20;
+
 async fn bodies_have_the_limit_of_their_endpoint(backend: Backend) {
     let limits = [("small", "1KB"), ("large", "3MB")].map(|(path, limit)| {
         format!(
@@ -155,7 +157,6 @@ async fn bodies_have_the_limit_of_their_endpoint(backend: Backend) {
         let path = format!("/tk/app/{path}");
         uma.try_send(Method::POST, &path, &json, Some(Body::wrap_stream(stream))).await.unwrap().status
     };
-    const MB: usize = 1 << 20;
     for (path, size, status) in [
         ("kit/own", MB - 1_000, 200),
         ("kit/own", MB + 1, 413),

@@ -59,7 +59,7 @@ async fn may(client: &Client) -> Vec<&'static str> {
     may
 }
 
-fn place<'a>(permissions: &'a insula_tests::Answer) -> &'a str {
+fn place(permissions: &insula_tests::Answer) -> &str {
     permissions.body["toolkits"]["kit"]["group"].as_str().unwrap_or("none")
 }
 
