@@ -68,7 +68,9 @@ impl Spool {
     pub(crate) fn put_aside(&self, tenant: Uuid, lines: &[Line]) -> io::Result<bool> {
         let done = segment::put_aside(&self.folder, tenant, lines, self.most / 4 * 3)?;
         if done == Aside::Full {
-            lines.iter().for_each(|line| self.refuse(line, "too much waits for databases that are down"));
+            for line in lines {
+                self.refuse(line, "too much waits for databases that are down");
+            }
         }
         Ok(done != Aside::Busy)
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// The context of a call. It never holds a secret, a credential or a setting of the server.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the words that are sent")]
+#[expect(clippy::struct_field_names, reason = "the names are those that services and programs know")]
 pub(crate) struct Context {
     /// The caller's number in the tenant; null where a key or a schedule acts as no user.
     pub(crate) user_id: Option<i64>,

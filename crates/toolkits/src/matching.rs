@@ -94,11 +94,10 @@ impl Segment {
             return Ok(Self::Rest);
         }
         if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            return if kernel::identifier::is_identifier(name) {
-                Ok(Self::Named(name.to_owned()))
-            } else {
-                Err(format!("{{{name}}} is not a name in braces; write letters, digits and _"))
-            };
+            if kernel::identifier::is_identifier(name) {
+                return Ok(Self::Named(name.to_owned()));
+            }
+            return Err(format!("{{{name}}} is not a name in braces; write letters, digits and _"));
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
         if text.is_empty() || !text.bytes().all(plain) || is_climbing(text) {

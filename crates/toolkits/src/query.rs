@@ -13,6 +13,9 @@ use crate::{
 /// Looks up what placeholders stand for.
 type Ask<'a> = &'a dyn Fn(&Source, Slot) -> Result<Option<Value>>;
 
+/// Columns with their values.
+type Pairs = Vec<(String, Template)>;
+
 /// A query of a toolkit. All of it is fixed but values.
 #[derive(Debug)]
 pub(crate) struct PreparedQuery {
@@ -20,9 +23,9 @@ pub(crate) struct PreparedQuery {
     pub(crate) action: QueryAction,
     /// What has no placeholder.
     fixed: Map<String, Value>,
-    equal: Option<Vec<(String, Template)>>,
+    equal: Option<Pairs>,
     filter: Option<Node>,
-    data: Option<Vec<(String, Template)>>,
+    data: Option<Pairs>,
     limit: Option<Template>,
     offset: Option<Template>,
     expect: Option<Expectation>,
@@ -197,9 +200,6 @@ impl PreparedQuery {
         }
     }
 }
-
-/// Columns with what they are given or compared with.
-type Pairs = Vec<(String, Template)>;
 
 fn pairs(key: &str, pairs: Option<&Map<String, Value>>) -> Result<Option<Pairs>, (String, String)> {
     let Some(pairs) = pairs else { return Ok(None) };

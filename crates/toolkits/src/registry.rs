@@ -65,11 +65,34 @@ impl Registry {
 
     /// What a tenant's toolkits say. Errors: 500 where the folder cannot be read, 503.
     pub(crate) async fn terms(&self, tenant: &Tenant) -> Result<Arc<Terms>> {
-        let known = match self.known.get(&tenant.id) {
-            Some(known) => known,
-            None => self.known.get_or_insert_async(&tenant.id, Box::pin(self.load(tenant))).await?,
+        if let Some(terms) = self.believed(tenant) {
+            return Ok(terms);
+        }
+        // Few requests come here; the future shall not be large for all the others.
+        Box::pin(self.read_terms(tenant)).await
+    }
+
+    /// What is known of a tenant, unless its places were read some time ago.
+    fn believed(&self, tenant: &Tenant) -> Option<Arc<Terms>> {
+        let known = self.known.get(&tenant.id)?;
+        let terms = known.terms.load_full();
+        (terms.files.toolkits.is_empty() || known.read.lock().elapsed() < BELIEVED).then_some(terms)
+    }
+
+    async fn read_terms(&self, tenant: &Tenant) -> Result<Arc<Terms>> {
+        let known = self.known.get_or_insert_async(&tenant.id, Box::pin(self.load(tenant))).await?;
+        let first = {
+            // Whoever comes first reads places anew; the others go on with what is known.
+            let mut read = known.read.lock();
+            let first = read.elapsed() >= BELIEVED;
+            if first {
+                *read = Instant::now();
+            }
+            first
         };
-        self.freshen(tenant, &known).await;
+        if first && let Err(error) = self.read_places(tenant, &known).await {
+            tracing::warn!(tenant = tenant.name, %error, "places in toolkits could not be read anew");
+        }
         Ok(known.terms.load_full())
     }
 
@@ -121,24 +144,7 @@ impl Registry {
         Ok(stored)
     }
 
-    /// Reads places anew where that was done some time ago. What cannot be read stays as it was, and is logged.
-    async fn freshen(&self, tenant: &Tenant, known: &Known) {
-        if known.terms.load().files.toolkits.is_empty() {
-            return;
-        }
-        {
-            // Whoever comes first reads; the others go on with what is known.
-            let mut read = known.read.lock();
-            if read.elapsed() < BELIEVED {
-                return;
-            }
-            *read = Instant::now();
-        }
-        if let Err(error) = Box::pin(self.read_places(tenant, known)).await {
-            tracing::warn!(tenant = tenant.name, %error, "places in toolkits could not be read anew");
-        }
-    }
-
+    /// Reads places anew.
     async fn read_places(&self, tenant: &Tenant, known: &Known) -> Result<()> {
         let before = known.terms.load_full();
         let stored = self.stored(&*self.tenants.open(tenant).await?, &before.files).await?;
@@ -183,7 +189,10 @@ impl Registry {
 
 impl Toolkits for Registry {
     fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
-        Box::pin(async { Ok(self.terms(tenant).await? as Arc<dyn ToolkitTerms>) })
+        match self.believed(tenant) {
+            Some(terms) => Box::pin(std::future::ready(Ok(terms as Arc<dyn ToolkitTerms>))),
+            None => Box::pin(async { Ok(Box::pin(self.read_terms(tenant)).await? as Arc<dyn ToolkitTerms>) }),
+        }
     }
 }
 

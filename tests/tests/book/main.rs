@@ -25,13 +25,15 @@ mod page;
 mod program;
 mod script;
 mod session;
+mod toolkits;
 
 use installation::Demonstration;
 use page::Page;
 use session::Session;
 
 /// Pages that are of no use without examples that run.
-const WITH_EXAMPLES: [&str; 5] = ["quick-start.md", "data-api.md", "rules.md", "identity.md", "tenants.md"];
+const WITH_EXAMPLES: [&str; 6] =
+    ["quick-start.md", "data-api.md", "rules.md", "identity.md", "tenants.md", "toolkits.md"];
 
 #[test]
 fn the_examples_do_what_the_pages_say() {
@@ -49,6 +51,12 @@ fn the_examples_do_what_the_pages_say() {
         running.into_iter().flat_map(|session| session.join().unwrap()).collect()
     });
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n\n"));
+}
+
+#[test]
+fn the_toolkits_have_no_mistakes() {
+    let mistakes = toolkits::mistakes(&Page::all());
+    assert!(mistakes.is_empty(), "\n{}\n", mistakes.join("\n"));
 }
 
 #[test]

@@ -39,7 +39,7 @@ async fn bites(caller: &Client, refusal: (u16, &str)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ends_on_one_node_ends_on_the_other() {
     let postgres = OwnPostgres::new().await;
-    let (world, second, data) = nodes(&postgres).await;
+    let (world, second, data) = Box::pin(nodes(&postgres)).await;
     let (uma, otto) = (world.user("uma", "users").await, world.user("otto", "users").await);
     let admin = world.user("ada", "administrators").await;
     let [uma2, otto2, admin2] = [&uma, &otto, &admin].map(|client| at(&second, &world, client));
@@ -75,7 +75,7 @@ async fn what_ends_on_one_node_ends_on_the_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_renewed_on_either_node() {
     let postgres = OwnPostgres::new().await;
-    let (world, second, data) = nodes(&postgres).await;
+    let (world, second, data) = Box::pin(nodes(&postgres)).await;
     world.user("uma", "users").await;
     let here = world.at(&world.tenant);
     let there = Client::of(second.url()).at_host(format!("api.{}", world.tenant.domain.as_deref().unwrap()));

@@ -121,6 +121,19 @@ const ROUTES: &[Row] = &[
     ("post", "/query", "", r#"{"action":"delete","table":"notes","where":{"id":1}}"#, Scopes(&["data.delete"])),
     ("get", "/permissions", "", "", Scopes(&["data.read"])),
     ("post", "/reload", "", "{}", Scopes(&["reload"])),
+    ("get", "/admin/toolkits", "", "", Scopes(&["groups.read"])),
+    (
+        "put",
+        "/admin/toolkits/{toolkit}/associations/{group}",
+        "nothing",
+        r#"{"toolkit_group":"x"}"#,
+        Scopes(&["groups.manage"]),
+    ),
+    ("delete", "/admin/toolkits/{toolkit}/associations/{group}", "nothing", "", Scopes(&["groups.manage"])),
+    ("get", "/tk/app/{toolkit}/{path}", "nothing", "", Scopes(&["toolkits.call"])),
+    ("post", "/tk/app/{toolkit}/{path}", "nothing", "{}", Scopes(&["toolkits.call"])),
+    ("get", "/tk/lib/{toolkit}/{path}", "nothing", "", Scopes(&["toolkits.call"])),
+    ("post", "/tk/lib/{toolkit}/{path}", "nothing", "{}", Scopes(&["toolkits.call"])),
 ];
 
 async fn each_scope_opens_only_its_routes(backend: Backend) {

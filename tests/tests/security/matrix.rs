@@ -50,6 +50,9 @@ fn bodies() -> BTreeMap<&'static str, Json> {
         ("GET /admin/tenants/{name}/export", Json::Null),
         ("PATCH /admin/tenants/{name}", json!({"status": "active"})),
         ("DELETE /admin/tenants/{name}", json!({"confirm": NOBODY})),
+        ("GET /admin/toolkits", Json::Null),
+        ("PUT /admin/toolkits/{toolkit}/associations/{group}", json!({"toolkit_group": "nobody"})),
+        ("DELETE /admin/toolkits/{toolkit}/associations/{group}", Json::Null),
         // Coming in.
         ("POST /auth/login", json!({"method": "password", "username": "nobody-{n}", "password": "not the password"})),
         ("POST /auth/register", json!({"username": "-", "email": "-", "password": "-"})),
@@ -105,6 +108,11 @@ fn bodies() -> BTreeMap<&'static str, Json> {
         ("GET /permissions", Json::Null),
         ("POST /reload", json!({})),
         ("POST /preferences", json!({"action": "get", "client": "app"})),
+        // Toolkits.
+        ("GET /tk/app/{toolkit}/{path}", Json::Null),
+        ("POST /tk/app/{toolkit}/{path}", json!({})),
+        ("GET /tk/lib/{toolkit}/{path}", Json::Null),
+        ("POST /tk/lib/{toolkit}/{path}", json!({})),
     ])
 }
 

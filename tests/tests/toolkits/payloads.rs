@@ -132,6 +132,8 @@ async fn a_payload_adds_no_meaning(backend: Backend) {
     world.end().await;
 }
 
+const MB: usize = 1 << 20;
+
 async fn bodies_have_the_limit_of_their_endpoint(backend: Backend) {
     let limits = [("small", "1KB"), ("large", "3MB")].map(|(path, limit)| {
         format!(

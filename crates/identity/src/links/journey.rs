@@ -215,7 +215,7 @@ impl Identity {
             let entered = self.arrive(tenant, open, visitor, Method::Link, arrival).await?;
             Ok(Ended::Entered(Box::new(entered)))
         };
-        let outcome = ended.await;
+        let outcome = Box::pin(ended).await;
         let user = match &outcome {
             Ok(Ended::Entered(entered)) => Some(entered.user.number),
             _ => number,

@@ -3,7 +3,7 @@
 use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand, ValueEnum};
-use kernel::{Authenticated, Credential, Principal, WriteContext};
+use kernel::{Authenticated, Credential, Group, Principal, WriteContext};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use toolkits::{Mistake, Steward, ToolkitShown, file::Method};
@@ -208,32 +208,11 @@ impl Call {
         let payload = serde_json::from_str::<Map<String, Value>>(&self.payload)
             .map_err(|error| Failure::Usage(format!("the payload is no JSON object: {error}")))?;
         let identity = &installation.features.identity;
-        let principal = if let Some(name) = &self.user {
-            let found = identity.find_user(&open, name).await?;
-            let user = found.ok_or_else(|| Failure::Missing(format!("there is no user {name:?}")))?;
-            Principal {
-                id: user.id,
-                number: user.number,
-                username: user.username,
-                email: user.email,
-                name: user.name,
-                group: Arc::new(user.group),
-                toolkit_overrides: user.toolkit_overrides,
-                credential: Credential::Session(Uuid::nil()),
-            }
-        } else {
-            let group = identity.groups(&open).await?.pop();
-            let group = group.ok_or_else(|| Failure::Missing("the tenant has no group".to_owned()))?;
-            let name = "operator".to_owned();
-            Principal {
-                id: Uuid::nil(),
-                number: 0,
-                username: name.clone(),
-                email: None,
-                name,
-                group: Arc::new(group),
-                toolkit_overrides: Arc::default(),
-                credential: Credential::Session(Uuid::nil()),
+        let principal = match &self.user {
+            None => operator(identity.groups(&open).await?)?,
+            Some(name) => {
+                let found = identity.find_user(&open, name).await?;
+                principal(found.ok_or_else(|| Failure::Missing(format!("there is no user {name:?}")))?)
             }
         };
         let caller = Authenticated { tenant: Arc::clone(&record.tenant), principal: Arc::new(principal) };
@@ -245,6 +224,37 @@ impl Call {
             .and_then(|()| if body.ends_with(b"}") { writeln!(out) } else { Ok(()) })
             .map_err(io("standard output"))
     }
+}
+
+/// A user as one who has logged in.
+fn principal(user: identity::User) -> Principal {
+    Principal {
+        id: user.id,
+        number: user.number,
+        username: user.username,
+        email: user.email,
+        name: user.name,
+        group: Arc::new(user.group),
+        toolkit_overrides: user.toolkit_overrides,
+        credential: Credential::Session(Uuid::nil()),
+    }
+}
+
+/// Nobody, with the rights of the mightiest group.
+fn operator(groups: Vec<Group>) -> Result<Principal> {
+    let group = groups.into_iter().next_back();
+    let group = group.ok_or_else(|| Failure::Missing("the tenant has no group".to_owned()))?;
+    let name = "operator".to_owned();
+    Ok(Principal {
+        id: Uuid::nil(),
+        number: 0,
+        username: name.clone(),
+        email: None,
+        name,
+        group: Arc::new(group),
+        toolkit_overrides: Arc::default(),
+        credential: Credential::Session(Uuid::nil()),
+    })
 }
 
 impl Associate {

@@ -25,7 +25,7 @@ use crate::{
     transfer::{self, Format, Progress},
 };
 
-/// What of a tenant's folder belongs to its owner. Settings are not among it, since they may hold secrets.
+/// What of a tenant's folder belongs to its owner. Settings and toolkits are not among it, since they may hold secrets.
 const FILES: [&str; 3] = ["rules.toml", "migrations", "mail"];
 
 /// Bytes that the name of a table's file may have, its ending not counted.

@@ -113,19 +113,13 @@ impl Draft<'_> {
                     return None;
                 }
                 let steps = self.steps(&at, &endpoint.pseudo_querys, endpoint.rights == RunsAs::Toolkit)?;
-                let answer = match &endpoint.answer {
-                    None => None,
-                    Some(name) => {
-                        if let Some(index) = steps.iter().position(|step| step.name == *name) {
-                            Some(index)
-                        } else {
-                            let known: Vec<_> = steps.iter().map(|step| &*step.name).collect();
-                            let problem = format!("{name} is not among its pseudo_querys; {}", nearest(name, &known));
-                            self.complaints.add(&format!("{key}.answer"), problem);
-                            return None;
-                        }
-                    }
-                };
+                let answer = endpoint.answer.as_ref().map(|name| steps.iter().position(|step| step.name == *name));
+                if let (Some(None), Some(name)) = (answer, &endpoint.answer) {
+                    let known: Vec<_> = steps.iter().map(|step| &*step.name).collect();
+                    let problem = format!("{name} is not among its pseudo_querys; {}", nearest(name, &known));
+                    self.complaints.add(&format!("{key}.answer"), problem);
+                }
+                let answer = answer.flatten();
                 Some(Work::Internal { steps, answer })
             }
             EndpointKind::Http => self.service(key, endpoint, pattern),

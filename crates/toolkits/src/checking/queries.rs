@@ -39,7 +39,21 @@ impl Draft<'_> {
                 let at = error.field.map_or_else(|| key.clone(), |field| format!("{key}.{field}"));
                 self.complaints.add(&at, error.message);
             }
+            self.known_names(&key, &prepared);
             self.queries.insert(name, prepared);
+        }
+    }
+
+    /// Complains of placeholders for answers of queries that there are not.
+    fn known_names(&mut self, key: &str, query: &PreparedQuery) {
+        for (at, source) in query.sources() {
+            if let Source::Answer { query: name, column } = source
+                && !self.file.pseudo_querys.contains_key(name)
+            {
+                let words = RESERVED.iter().copied().chain(self.file.pseudo_querys.keys().map(String::as_str));
+                let hint = nearest(name, &words.collect::<Vec<_>>());
+                self.complaints.add(&format!("{key}.{at}"), format!("${name}.{column} stands for nothing; {hint}"));
+            }
         }
     }
 
@@ -87,6 +101,10 @@ impl Draft<'_> {
     fn references(&mut self, at: &str, query: &PreparedQuery, earlier: &[Arc<PreparedQuery>]) {
         for (key, source) in query.sources() {
             let Source::Answer { query: name, column } = source else { continue };
+            if !self.file.pseudo_querys.contains_key(name) {
+                // That was told already.
+                continue;
+            }
             let problem = match earlier.iter().find(|step| step.name == *name) {
                 None => format!("its {key} speaks of ${name}.{column}, but {name} does not run before it here"),
                 Some(step) if !step.tells(column) => {

@@ -71,7 +71,8 @@ impl Draft<'_> {
                     Err(error) => self.complaints.add(&at, error.message),
                     Ok(()) => match rule.split(['.', ':']).next().unwrap_or_default() {
                         "*" => {
-                            self.complaints.add(&at, "rules of a toolkit are about its `tables` alone; name the table");
+                            let problem = "rules of a toolkit are about its `tables` alone; name the table";
+                            self.complaints.add(&at, problem);
                         }
                         table => self.own_table(&at, table),
                     },

@@ -36,12 +36,12 @@ const PUT_OFF: Duration = Duration::from_mins(1);
 #[derive(Clone, Default)]
 pub(crate) struct Changed(Arc<Notes>);
 
-type Note = (Vec<Wanted>, Vec<String>);
+/// The schedules that a tenant shall have, and the toolkits whose files cannot be read, which keep theirs.
+type Schedules = (Vec<Wanted>, Vec<String>);
 
 #[derive(Default)]
 struct Notes {
-    /// The schedules, and the files that could not be read and so keep theirs.
-    tenants: Mutex<HashMap<TenantId, Note>>,
+    tenants: Mutex<HashMap<TenantId, Schedules>>,
     wake: Notify,
 }
 

@@ -45,6 +45,6 @@ pub(super) async fn exchange(
     info: RequestInfo,
     Json(ExchangeToken { token }): Json<ExchangeToken>,
 ) -> edge::Result {
-    let entered = identity.exchange(&site.tenant, &visitor(info), &provider, &token).await?;
+    let entered = Box::pin(identity.exchange(&site.tenant, &visitor(info), &provider, &token)).await?;
     Ok(Answer::with_status(200, SessionBegun::new(entered)))
 }
