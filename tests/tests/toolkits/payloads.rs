@@ -6,8 +6,6 @@ use serde_json::{Value as Json, json};
 
 use crate::stage::{OPEN, kit};
 
-const MB: usize = 1 << 20;
-
 on_all_databases!(what_a_filter_refuses_is_named, a_payload_adds_no_meaning, bodies_have_the_limit_of_their_endpoint);
 
 const FIND: &str = r#"
