@@ -127,7 +127,7 @@ async fn the_old_program_serves_on_where_the_new_one_vanishes_at_the_last_moment
         ask(&program, &client, FORCED).await;
         // Nobody is refused, whoever it is that answers.
         for _ in 0..20 {
-            assert_eq!(serving.anonymous().get("/health").await.status, 200);
+            assert_eq!(serving.anonymous().get("/").await.status, 200);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let client = serving.anonymous().at_host(format!("api.{}.test", program.tenant));

@@ -58,7 +58,7 @@ async fn restarts_under_load(backend: Backend, restarts: usize) {
             assert!(begun.elapsed() < Duration::from_secs(20), "the program restarts");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert_eq!(serving.anonymous().get("/health").await.status, 200);
+        assert_eq!(serving.anonymous().get("/").await.status, 200);
         times.push(begun.elapsed());
         // A session of between.
         tokens.push(serving.user(&program.tenant, "ada").await.token.unwrap());
@@ -136,7 +136,7 @@ async fn what_is_running_is_answered_and_what_never_ends_is_cut_off() {
     // Who comes now waits for the new program.
     let waiting = {
         let client = serving.anonymous();
-        tokio::spawn(async move { client.get("/health").await })
+        tokio::spawn(async move { client.get("/").await })
     };
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!waiting.is_finished() && !has_restarted(&program));

@@ -15,7 +15,7 @@ async fn a_socket_of_the_service_manager_is_served_and_outlives_restarts() {
     // Connected before there is a program.
     let early = {
         let client = Client::of(format!("http://{address}"));
-        tokio::spawn(async move { client.get("/health").await })
+        tokio::spawn(async move { client.get("/").await })
     };
     fcntl_setfd(&socket, FdFlags::empty()).unwrap();
     let mut command = program.command(&["serve", "--listen", &address.to_string()]);
