@@ -134,6 +134,7 @@ impl Said {
             "user" => entry.user_id = Some(value),
             "rows_affected" => entry.rows_affected = Some(value),
             "status" => entry.status = u16::try_from(value).ok(),
+            "duration_ms" => entry.duration_ms = Some(value as f64),
             _ => self.detail(name, value.into()),
         }
     }
@@ -186,7 +187,7 @@ fn complete(entry: &mut Entry, details: &mut Map<String, Json>, facts: &Facts) {
         or(&mut entry.username, &facts.username);
     }
     entry.session_id_prefix = facts.session.as_ref().map(|id| id.chars().take(SESSION_PREFIX).collect());
-    entry.duration_ms = Some((facts.begun.elapsed().as_micros() as f64) / 1_000.0);
+    entry.duration_ms.get_or_insert_with(|| facts.begun.elapsed().as_micros() as f64 / 1_000.0);
     if let Some(key) = &facts.key {
         details.insert("by_key".to_owned(), key.as_str().into());
     }
@@ -214,7 +215,10 @@ impl Visit for Said {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.detail(field.name(), value.into());
+        match field.name() {
+            "duration_ms" => self.line.entry.duration_ms = Some((value * 1_000.0).round() / 1_000.0),
+            name => self.detail(name, value.into()),
+        }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

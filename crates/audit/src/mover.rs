@@ -79,7 +79,13 @@ impl Mover {
             return Ok(());
         }
         for path in files {
-            self.move_file(path).await?;
+            match self.move_file(path.clone()).await {
+                // One that cannot be read, such as another system user's, holds up no other.
+                Err(error) if error.reason == Reason::Internal => {
+                    tracing::warn!(file = %path.display(), %error, "a file of the audit log could not be moved");
+                }
+                moved => moved?,
+            }
         }
         let spool = Arc::clone(&self.spool);
         blocking(move || {

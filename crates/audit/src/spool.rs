@@ -49,7 +49,7 @@ impl Spool {
     }
 
     /// Whether this process has written something since [`Self::seal`].
-    pub fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         self.current.lock().is_some()
     }
 

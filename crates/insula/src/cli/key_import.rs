@@ -9,7 +9,7 @@ use store::OpenTenant;
 use uuid::Uuid;
 
 use super::{
-    Output, Which,
+    Done, Output, Which,
     api_key::{Kind, user},
 };
 use crate::{
@@ -133,8 +133,13 @@ impl KeyImportArgs {
             keep_source: self.keep_source,
         };
         let mut progress = Progress::new("key import", None);
-        let report = import.run(&mut progress).await?;
+        let report = import.run(&mut progress).await;
         drop(progress);
+        if self.apply {
+            let rows = report.as_ref().ok().map(|report| report.rows);
+            Done { action: "key-import", tenant: Some(&open.tenant.name), rows, ..Done::default() }.audit(&report);
+        }
+        let report = report?;
         output.print(&report, || report.describe());
         Ok(())
     }

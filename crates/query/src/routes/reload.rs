@@ -81,11 +81,12 @@ pub(super) async fn reload(
     OptionalJson(request): OptionalJson<ReloadRequest>,
 ) -> Result<Answer> {
     let caller = &caller.0;
-    service.require_reload(caller)?;
-    let kind = request.unwrap_or_default().restart()?;
-    let reloaded = match kind {
-        Some(kind) => service.restart(caller, kind).await,
-        None => service.reload(caller).await,
+    let asked = service.require_reload(caller).and_then(|()| request.unwrap_or_default().restart());
+    let kind = asked.as_ref().ok().copied().flatten();
+    let reloaded = match asked {
+        Ok(Some(kind)) => service.restart(caller, kind).await,
+        Ok(None) => service.reload(caller).await,
+        Err(error) => Err(error),
     };
     tracing::info!(
         target: "audit", action = "reload", outcome = reloaded.as_ref().err().map_or("ok", |error| error.reason.word()),
