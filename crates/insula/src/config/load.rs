@@ -171,7 +171,10 @@ impl Merged {
             let path: Vec<String> = error.path().to_string().split('.').map(str::to_owned).collect();
             let key = path.join(".");
             let origin = self.place(&key).unwrap_or_else(unplaced);
-            let problem = error.inner().message().trim().replace('\n', ", ");
+            let message = error.inner().message().trim().replace('\n', ", ");
+            let missing =
+                message.strip_prefix("missing field ").map(|field| format!("{key}.{}", field.trim_matches('`')));
+            let (key, problem) = missing.map_or((key, message), |key| (key, "is missing".to_owned()));
             mistakes.push(Mistake { origin, key, problem, suggestion: None });
             // The others are looked for without it.
             if !remove(&mut self.table, &path) {

@@ -78,6 +78,28 @@ fn every_name_of_seckelapi_stands_for_a_setting() {
     }
 }
 
+/// No key of a toolkit is put aside as unknown on its way from SeckelAPI.
+#[test]
+fn every_key_of_a_toolkit_is_known_to_the_conversion() {
+    let schema = toolkits::schema();
+    let tables = [
+        ("", "/properties"),
+        ("[endpoints.0]\n", "/$defs/Endpoint/properties"),
+        ("[endpoints.0.client_filter]\n", "/$defs/ClientFilter/properties"),
+        ("[db_fallback_permissions.5]\n", "/$defs/GroupRights/properties"),
+        ("[system_column_overrides.a]\n", "/$defs/ColumnChoice/properties"),
+    ];
+    for (head, pointer) in tables {
+        let keys = schema.pointer(pointer).unwrap().as_object().unwrap().keys();
+        for key in keys.filter(|key| *key != seckelapi::KEPT) {
+            let text = format!("{head}{key} = 1979-05-27\n");
+            let file = seckelapi::File { path: "toolkits/a.toml".to_owned(), text: text.clone() };
+            let report = seckelapi::import(&[file]).unwrap().report;
+            assert!(report.of(seckelapi::Outcome::Unknown).next().is_none(), "{text}");
+        }
+    }
+}
+
 #[test]
 fn sections_whose_keys_need_each_other_can_be_written() {
     let text = "[identity.captcha]\nprovider = \"turnstile\"\nsecret = \"hush\"\n\
