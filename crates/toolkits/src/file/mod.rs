@@ -1,6 +1,6 @@
 //! A toolkit as its author writes it: the file `toolkits/<name>.toml` in a tenant's folder.
 //!
-//! Plain structs, one field a key. What they mean is checked when they become a [`crate::Toolkit`].
+//! Plain structs, one field a key. What they mean is checked when they become a toolkit.
 
 mod endpoint;
 mod generation;
