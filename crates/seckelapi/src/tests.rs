@@ -291,7 +291,8 @@ fn settings_text() -> impl Strategy<Value = String> {
     (lines(), sections, prop::sample::subsequence((0..heads.len()).collect::<Vec<_>>(), 0..5), end).prop_map(
         |(root, sections, chosen, end)| {
             let sections = chosen.into_iter().map(|index| &sections[index]);
-            let sections: String = sections.map(|(head, lines)| format!("{head}\n{lines}")).collect();
+            let sections: Vec<_> = sections.map(|(head, lines)| format!("{head}\n{lines}")).collect();
+            let sections = sections.concat();
             format!("{root}{sections}{end}")
         },
     )
