@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Service,
-    checking::is_name,
+    checking::{MOST_NAME, is_name},
     places::Place,
     reading::nearest,
     tables::{
@@ -175,6 +175,9 @@ impl Service {
         let terms = self.registry.terms(tenant).await?;
         let known = terms.files.toolkits.get(toolkit).ok_or_else(|| Error::plain(Reason::ToolkitUnknown))?;
         let invalid = |message: String| Error::new(Reason::FieldInvalid, message).at("toolkit_group");
+        if toolkit_group.len() > MOST_NAME {
+            return Err(invalid(format!("A name has at most {MOST_NAME} characters")));
+        }
         match terms.stored.groups_of(known) {
             Some(groups) if !groups.contains_key(toolkit_group) => {
                 let names: Vec<_> = groups.keys().map(String::as_str).collect();
@@ -210,7 +213,8 @@ impl Service {
     async fn try_dissociate(&self, tenant: &Tenant, steward: &Steward<'_>, toolkit: &str, group: &str) -> Result<()> {
         let core = self.core_group(tenant, steward, group).await?;
         let open = self.registry.tenants.open(tenant).await?;
-        if !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await? {
+        // Its file may be gone by now, but a name that no toolkit can have was never associated.
+        if !is_name(toolkit) || !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await? {
             return Err(Error::new(Reason::NotFound, "The group is not associated with this toolkit"));
         }
         self.registry.refresh(tenant).await

@@ -53,6 +53,8 @@ async fn nobody_gives_more_than_they_have(backend: Backend) {
     let end = async |path: &str| chief.send(Method::DELETE, &format!("/admin/toolkits/{path}"), &[], None).await;
     assert_eq!(end("kit/associations/users").await.status, 204);
     assert_eq!(end("kit/associations/users").await.refusal(), (404, "not_found"));
+    assert_eq!(end("%00/associations/users").await.refusal(), (404, "not_found"));
+    assert_eq!(put(&root, "kit/associations/users", to(&"x".repeat(65))).await.refusal(), (400, "field_invalid"));
     for (path, body, refusal) in [
         ("none/associations/users", to("low"), (404, "toolkit_unknown")),
         ("kit/associations/none", to("low"), (404, "not_found")),

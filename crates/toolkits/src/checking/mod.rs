@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Names of toolkits and of their groups have at most so many characters.
-const MOST_NAME: usize = 64;
+pub(crate) const MOST_NAME: usize = 64;
 /// Tables, groups, queries, endpoints or schedules of one toolkit.
 const MOST_ENTRIES: usize = 500;
 

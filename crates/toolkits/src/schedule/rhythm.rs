@@ -10,6 +10,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// The shortest time between two runs.
 const SHORTEST: Duration = Duration::from_secs(10);
+/// The longest cron expression, which is kept with the name of its zone.
+const MOST_BYTES: usize = 100;
 /// The longest.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
@@ -25,6 +27,9 @@ pub(crate) enum Rhythm {
 impl Rhythm {
     /// Reads a cron expression. Errors: the key and what is wrong.
     pub(crate) fn cron(expression: &str, timezone: Option<&str>) -> Result<Self, (&'static str, String)> {
+        if expression.len() > MOST_BYTES {
+            return Err(("cron", format!("write at most {MOST_BYTES} characters")));
+        }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(expression).map_err(|error| {
             ("cron", format!("{error} Write minute, hour, day, month and weekday: \"0 6 * * *\" is every day at six"))
