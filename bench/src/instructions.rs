@@ -40,15 +40,17 @@ pub(crate) struct Options {
     /// Measure so often and tell how far the numbers lie apart.
     #[arg(long, default_value = "1")]
     repeat: NonZeroUsize,
+    /// How many requests more the longer of two runs has: their difference is what counts.
+    #[arg(long, default_value = "2000")]
+    requests: NonZeroUsize,
     /// The numbers that these are compared with.
     #[arg(long, value_name = "FILE", default_value = "bench/instructions.json")]
     accepted: PathBuf,
 }
 
 const WORKLOADS: [Workload; 3] = [Workload::Read, Workload::List, Workload::Insert];
-/// The requests of the two runs whose difference counts: what start and end cost is in both.
+/// The requests of the shorter of two runs: what start, end and the first requests cost is in both.
 const FEW: usize = 200;
-const MANY: usize = 2_200;
 /// More than this is another number. What is left of chance is far below it.
 const TOLERANCE: f64 = 0.03;
 /// So that a run is over soon, and yet its trees have the depth of larger ones.
@@ -77,17 +79,17 @@ async fn measure(options: &Options) -> Result<()> {
     let (installation, token) = set_up(&options.plan.program()?, folder.path()).await?;
     let pristine = folder.path().join("pristine");
     copy(&folder.path().join("insula"), &pristine)?;
-    let mut counted = BTreeMap::new();
+    let (mut counted, more) = (BTreeMap::new(), options.requests.get());
     for workload in WORKLOADS {
         let mut numbers = Vec::new();
         for _ in 0..options.repeat.get() {
             let mut totals = [0; 2];
-            for (total, requests) in totals.iter_mut().zip([FEW, MANY]) {
+            for (total, requests) in totals.iter_mut().zip([FEW, FEW + more]) {
                 fs::remove_dir_all(folder.path().join("insula"))?;
                 copy(&pristine, &folder.path().join("insula"))?;
                 *total = count(&installation, &token, workload, requests, folder.path()).await?;
             }
-            numbers.push(totals[1].saturating_sub(totals[0]) as f64 / (MANY - FEW) as f64);
+            numbers.push(totals[1].saturating_sub(totals[0]) as f64 / more as f64);
             eprintln!("{:<8} {:>9.0} instructions", workload.name(), numbers[numbers.len() - 1]);
         }
         counted.insert(workload.name(), numbers);

@@ -214,7 +214,9 @@ impl Service {
         let core = self.core_group(tenant, steward, group).await?;
         let open = self.registry.tenants.open(tenant).await?;
         // Its file may be gone by now, but a name that no toolkit can have was never associated.
-        if !is_name(toolkit) || !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await? {
+        if !is_name(toolkit)
+            || !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await?
+        {
             return Err(Error::new(Reason::NotFound, "The group is not associated with this toolkit"));
         }
         self.registry.refresh(tenant).await
