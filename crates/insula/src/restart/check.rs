@@ -31,7 +31,7 @@ enum Answer {
 struct Told {
     place: String,
     key: String,
-    problem: String,
+    mistake: String,
     suggestion: Option<String>,
 }
 
@@ -74,6 +74,6 @@ impl Told {
         let place = self.place.rsplit('/').next().unwrap_or_default();
         let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
         let suggestion = self.suggestion.map(|suggestion| format!("; {suggestion}")).unwrap_or_default();
-        format!("{place}: {key}{}{suggestion}", self.problem)
+        format!("{place}: {key}{}{suggestion}", self.mistake)
     }
 }
