@@ -30,7 +30,8 @@ pub(crate) struct Options {
     /// Where the server listens.
     #[arg(long, value_name = "ADDRESS")]
     target: SocketAddr,
-    /// A session token or an API key: the server is Insula. Without it, the server is the bare one.
+    /// A session token or an API key, or several with commas between, one a caller: the server is Insula. Without it, the
+    /// server is the bare one.
     #[arg(long, env = "INSULA_BENCH_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// How many connections ask at the same time.
@@ -73,7 +74,7 @@ pub(crate) struct Speed {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (address, name) = (options.target, "the server");
     let target = match &options.token {
-        Some(token) => insula::target(address, name, std::slice::from_ref(token)),
+        Some(tokens) => insula::target(address, name, &tokens.split(',').map(str::to_owned).collect::<Vec<_>>()),
         None => Target { address, name, dialect: Arc::new(bare::Bare) },
     };
     let load = Load { warm_up: Duration::from_secs(options.warm_up), time: Duration::from_secs(options.seconds) };

@@ -1,14 +1,10 @@
-//! What spans and events say, field by field.
+//! What events say, field by field, and what is known of the request or command beside.
 
-use std::{
-    fmt::{Debug, Write},
-    time::Instant,
-};
+use std::fmt::{Debug, Write};
 
-use kernel::{Reason, identifier::is_identifier};
+use kernel::{Credential, LogContext, Reason, identifier::is_identifier, log_context::Origin};
 use serde_json::{Map, Value as Json};
 use tracing::field::{Field, Visit};
-use uuid::Uuid;
 
 use crate::entry::{Entry, Line, id_at, next_moment};
 
@@ -19,89 +15,7 @@ const MAX_DETAILS: usize = 24;
 /// Characters of a session's id that are shown. The first 13 are the time at which it began.
 const SESSION_PREFIX: usize = 18;
 /// What the command line has in the place of an HTTP method.
-pub(crate) const COMMAND: &str = "CLI";
-
-/// What the span of a request or a command knows.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    begun: Instant,
-    request_id: Option<String>,
-    client: Option<String>,
-    method: Option<String>,
-    route: Option<String>,
-    tenant: Option<String>,
-    tenant_id: Option<Uuid>,
-    user: Option<i64>,
-    username: Option<String>,
-    session: Option<String>,
-    /// The API key that the request came with.
-    key: Option<String>,
-    /// The user of the operating system who runs a command.
-    system_user: Option<i64>,
-}
-
-impl Facts {
-    /// Of a span that begins now.
-    pub(crate) fn begin() -> Self {
-        Self {
-            begun: Instant::now(),
-            request_id: None,
-            client: None,
-            method: None,
-            route: None,
-            tenant: None,
-            tenant_id: None,
-            user: None,
-            username: None,
-            session: None,
-            key: None,
-            system_user: None,
-        }
-    }
-}
-
-impl Visit for Facts {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field.name(), value.to_owned());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        match field.name() {
-            "user" => self.user = Some(value),
-            "system_user" => self.system_user = Some(value),
-            _ => {}
-        }
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.record_i64(field, value as i64);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field.name(), text(value));
-    }
-}
-
-impl Facts {
-    fn text(&mut self, name: &'static str, value: String) {
-        let place = match name {
-            "request_id" => &mut self.request_id,
-            "client" => &mut self.client,
-            "method" => &mut self.method,
-            "route" => &mut self.route,
-            "tenant" => &mut self.tenant,
-            "username" => &mut self.username,
-            "session" => &mut self.session,
-            "key" => &mut self.key,
-            "tenant_id" => {
-                self.tenant_id = value.parse().ok();
-                return;
-            }
-            _ => return,
-        };
-        *place = Some(cut(value));
-    }
-}
+const COMMAND: &str = "CLI";
 
 /// What an event says.
 #[derive(Debug, Default)]
@@ -146,8 +60,8 @@ impl Said {
         }
     }
 
-    /// The finished entry: what the event leaves out is as the span knows it.
-    pub(crate) fn finish(mut self, facts: Option<&Facts>) -> Line {
+    /// The finished entry: what the event leaves out is as the request or command has it.
+    pub(crate) fn finish(mut self, known: Option<&LogContext>) -> Line {
         let entry = &mut self.line.entry;
         entry.ts = next_moment();
         entry.id = id_at(entry.ts);
@@ -156,13 +70,15 @@ impl Said {
             entry.error.get_or_insert_with(|| reason.meaning().to_owned());
             entry.status.get_or_insert(reason.status());
         }
-        match facts {
-            Some(facts) => {
-                if self.line.tenant.is_none() || self.line.tenant == facts.tenant {
-                    self.line.tenant.clone_from(&facts.tenant);
-                    self.line.tenant_id = facts.tenant_id;
+        match known {
+            Some(known) => {
+                let tenant = known.tenant();
+                let name = tenant.map(|tenant| tenant.name.as_str());
+                if self.line.tenant.is_none() || self.line.tenant.as_deref() == name {
+                    self.line.tenant = name.map(str::to_owned);
+                    self.line.tenant_id = tenant.map(|tenant| tenant.id);
                 }
-                complete(entry, &mut self.details, facts);
+                complete(entry, &mut self.details, known);
             }
             None => entry.status = None,
         }
@@ -171,33 +87,37 @@ impl Said {
     }
 }
 
-fn complete(entry: &mut Entry, details: &mut Map<String, Json>, facts: &Facts) {
-    let or = |known: &mut Option<String>, fact: &Option<String>| {
-        if known.is_none() {
-            known.clone_from(fact);
+fn complete(entry: &mut Entry, details: &mut Map<String, Json>, known: &LogContext) {
+    match &known.origin {
+        Origin::Request { id, client, method, .. } => {
+            entry.request_id.get_or_insert_with(|| id.to_string());
+            entry.client_ip.get_or_insert_with(|| client.to_string());
+            entry.method = Some(cut(method.to_string()));
+            if entry.outcome == "ok" {
+                entry.status.get_or_insert(200);
+            }
         }
-    };
-    or(&mut entry.request_id, &facts.request_id);
-    or(&mut entry.client_ip, &facts.client);
-    or(&mut entry.method, &facts.method);
-    or(&mut entry.path, &facts.route);
+        Origin::Command { system_user, .. } => {
+            entry.method = Some(COMMAND.to_owned());
+            entry.status = None;
+            details.insert("system_user".to_owned(), (*system_user).into());
+        }
+    }
+    entry.path = known.route().map(|route| cut(route.to_owned()));
+    entry.duration_ms.get_or_insert_with(|| known.begun.elapsed().as_micros() as f64 / 1_000.0);
+    let Some(caller) = known.caller() else { return };
+    let user = caller.principal.user();
     // A name goes with its number: somebody else than the caller has another one.
-    if entry.user_id.is_none() && entry.username.is_none() || entry.user_id.is_some() && entry.user_id == facts.user {
-        entry.user_id = entry.user_id.or(facts.user);
-        or(&mut entry.username, &facts.username);
+    if user.is_some() && if entry.user_id.is_none() { entry.username.is_none() } else { entry.user_id == user } {
+        entry.user_id = user;
+        entry.username.get_or_insert_with(|| cut(caller.principal.username.clone()));
     }
-    entry.session_id_prefix = facts.session.as_ref().map(|id| id.chars().take(SESSION_PREFIX).collect());
-    entry.duration_ms.get_or_insert_with(|| facts.begun.elapsed().as_micros() as f64 / 1_000.0);
-    if let Some(key) = &facts.key {
-        details.insert("by_key".to_owned(), key.as_str().into());
-    }
-    if let Some(user) = facts.system_user {
-        details.insert("system_user".to_owned(), user.into());
-    }
-    if entry.method.as_deref() == Some(COMMAND) {
-        entry.status = None;
-    } else if entry.outcome == "ok" {
-        entry.status.get_or_insert(200);
+    match &caller.principal.credential {
+        Credential::Session(id) => {
+            entry.session_id_prefix = Some(id.to_string().chars().take(SESSION_PREFIX).collect());
+        }
+        Credential::Key(key) => drop(details.insert("by_key".to_owned(), key.id.as_str().into())),
+        Credential::Webhook(token) => drop(details.insert("by_key".to_owned(), token.id.to_string().into())),
     }
 }
 

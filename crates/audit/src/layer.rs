@@ -2,17 +2,11 @@
 
 use std::sync::Arc;
 
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    level_filters::LevelFilter,
-    span::{Attributes, Id, Record},
-};
+use kernel::LogContext;
+use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::FilterFn, layer::Context, registry::LookupSpan};
 
-use crate::{
-    Spool,
-    facts::{Facts, Said},
-};
+use crate::{Spool, facts::Said};
 
 /// The target of events that are entries of the audit log.
 const TARGET: &str = "audit";
@@ -28,12 +22,8 @@ where
     AuditLayer { spool }.with_filter(filter)
 }
 
-/// Whether it is an entry, or the span of a request or of a command.
 fn is_ours(metadata: &Metadata<'_>, most: Level) -> bool {
-    if metadata.is_span() {
-        return metadata.fields().field("method").is_some() && metadata.fields().field("route").is_some();
-    }
-    metadata.target() == TARGET && *metadata.level() <= most
+    metadata.is_event() && metadata.target() == TARGET && *metadata.level() <= most
 }
 
 struct AuditLayer {
@@ -44,38 +34,21 @@ impl<S> Layer<S> for AuditLayer
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let mut facts = Facts::begin();
-        attributes.record(&mut facts);
-        span.extensions_mut().insert(facts);
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(facts) = span.extensions_mut().get_mut::<Facts>() {
-            values.record(facts);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut said = Said::default();
         event.record(&mut said);
-        let span = context.event_scope(event).and_then(|mut scope| scope.next());
-        let line = match &span {
-            Some(span) => said.finish(span.extensions().get::<Facts>()),
-            None => said.finish(None),
-        };
-        self.spool.append(&line);
+        self.spool.append(&said.finish(LogContext::current().as_deref()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
+    use kernel::{
+        Authenticated, Credential, Group, LogContext, Principal, RequestId, Tenant, TenantStatus, log_context::Origin,
+    };
     use serde_json::json;
-    use tracing::field::Empty;
     use tracing_subscriber::{Layer, filter::LevelFilter, layer::SubscriberExt};
     use uuid::Uuid;
 
@@ -98,27 +71,54 @@ mod tests {
         files.into_iter().flat_map(|file| Segment::claim(file).unwrap().unwrap().next().unwrap()).collect()
     }
 
+    /// A request that ada sent to the tenant `shop`.
+    fn known(id: Uuid, request: RequestId) -> Arc<LogContext> {
+        let client = IpAddr::from([192, 0, 2, 7]);
+        let known =
+            LogContext::new(Origin::Request { id: request, client_request_id: None, client, method: "POST".into() });
+        let tenant = Arc::new(Tenant {
+            id,
+            name: "shop".into(),
+            domain: None,
+            status: TenantStatus::Active,
+            cors_origins: Vec::new(),
+            folder: PathBuf::new(),
+        });
+        let group = Arc::new(Group {
+            id: 1,
+            name: "users".into(),
+            power: 10,
+            basic_rules: Vec::new(),
+            advanced_rules: Vec::new(),
+            abilities: Vec::new(),
+            max_limit: None,
+            max_where_conditions: None,
+            allow_batch_operations: true,
+            session_timeout_minutes: None,
+            max_concurrent_sessions: None,
+            user_settings_access: "read-own-only".into(),
+            toolkits: Arc::default(),
+        });
+        let principal = Arc::new(Principal {
+            id,
+            number: 7,
+            username: "ada".into(),
+            email: None,
+            name: "Ada".into(),
+            group,
+            toolkit_overrides: Arc::default(),
+            credential: Credential::Session(id),
+        });
+        known.set_route("/query");
+        known.set_caller(&Authenticated { tenant, principal });
+        known
+    }
+
     #[test]
-    fn an_entry_knows_what_its_span_knows() {
-        let id = Uuid::now_v7();
+    fn an_entry_knows_what_is_known_of_its_request() {
+        let (id, request) = (Uuid::now_v7(), RequestId::now());
         let lines = lines(false, || {
-            let span = tracing::info_span!(
-                "request",
-                request_id = "12345678",
-                client = "192.0.2.7",
-                method = "POST",
-                route = Empty,
-                tenant = Empty,
-                tenant_id = Empty,
-                user = Empty,
-                username = Empty,
-                session = Empty,
-                key = Empty,
-            );
-            tracing::record_all!(span, route = "/query", tenant = "shop", tenant_id = tracing::field::display(id));
-            tracing::record_all!(span, user = Some(7_i64), username = "ada", session = tracing::field::display(id));
-            let _entered = span.enter();
-            let _inner = tracing::info_span!("somewhere inside").entered();
+            known(id, request).sync_scope(|| {
             tracing::debug!(
                 target: "audit", action = "insert", outcome = "ok", tenant = "shop", user = Some(7_i64), table = "items",
                 rows_affected = 3_u64, queries = 2, nothing = None::<&str>, empty = "",
@@ -127,13 +127,14 @@ mod tests {
             tracing::info!(target: "audit", action = "reload", outcome = "ok", tenant = "another");
             tracing::error!("not an entry");
             tracing::trace!(target: "audit", action = "select", outcome = "ok");
+        })
         });
         assert_eq!(lines.len(), 3);
         let [insert, login, reload] = lines.try_into().unwrap();
         assert_eq!((insert.tenant.as_deref(), insert.tenant_id), (Some("shop"), Some(id)));
         let written = serde_json::to_value(&insert.entry).unwrap();
         for (field, value) in [
-            ("request_id", json!("12345678")),
+            ("request_id", json!(request.as_str())),
             ("client_ip", json!("192.0.2.7")),
             ("user_id", json!(7)),
             ("username", json!("ada")),

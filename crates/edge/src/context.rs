@@ -3,15 +3,16 @@
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
-    time::Instant,
 };
 
-use axum::extract::MatchedPath;
-use http::{HeaderMap, Method, header::ORIGIN, request::Parts};
-use kernel::{Authenticated, Credential, Door, Error, HostTenant, Presented, Reason, RequestId};
-use tracing::{Span, field::display};
+use http::{HeaderMap, HeaderName, Method, header::ORIGIN, request::Parts};
+use kernel::{Authenticated, Door, Error, HostTenant, LogContext, Presented, Reason, RequestId, log_context::Origin};
 
-use crate::{app::Core, host::Room, token};
+use crate::{app::Core, host::Room, metric, token};
+
+/// Answers carry the request's id in it; clients may send their own.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_CLIENT_REQUEST_ID: usize = 64;
 
 /// One request. Lies in the request's extensions as an `Arc`.
 pub(crate) struct Context {
@@ -19,10 +20,10 @@ pub(crate) struct Context {
     pub(crate) id: RequestId,
     pub(crate) client: IpAddr,
     pub(crate) secure: bool,
-    pub(crate) started: Instant,
+    /// What log and audit log may tell.
+    pub(crate) log: Arc<LogContext>,
     /// Where the host leads.
-    pub(crate) place: OnceLock<(HostTenant, Room)>,
-    pub(crate) route: OnceLock<MatchedPath>,
+    place: OnceLock<(HostTenant, Room)>,
     authenticated: OnceLock<(Door, Result<Authenticated, Refused>)>,
 }
 
@@ -44,17 +45,35 @@ impl Refused {
 }
 
 impl Context {
-    pub(crate) fn begin(core: Arc<Core>, peer: IpAddr, headers: &HeaderMap) -> Self {
+    pub(crate) fn begin(core: Arc<Core>, peer: IpAddr, method: &Method, headers: &HeaderMap) -> Self {
+        let id = RequestId::now();
+        let client = core.trust.client(peer, headers);
+        let theirs = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let client_request_id = theirs.map(|text| text[..text.len().min(MAX_CLIENT_REQUEST_ID)].into());
+        let method = match metric::word(method) {
+            metric::OTHER => method.as_str().to_owned().into(),
+            word => word.into(),
+        };
         Self {
-            id: RequestId::now(),
-            client: core.trust.client(peer, headers),
+            id,
+            client,
             secure: core.trust.secure(peer, headers),
-            started: Instant::now(),
+            log: LogContext::new(Origin::Request { id, client_request_id, client, method }),
             place: OnceLock::new(),
-            route: OnceLock::new(),
             authenticated: OnceLock::new(),
             core,
         }
+    }
+
+    /// Says where the host leads.
+    pub(crate) fn enter(&self, site: &HostTenant, room: Room) {
+        self.log.set_place(&site.tenant);
+        let _ = self.place.set((site.clone(), room));
+    }
+
+    /// Where the host leads, if it is known.
+    pub(crate) fn entered(&self) -> Option<&(HostTenant, Room)> {
+        self.place.get()
     }
 
     /// The context of a request that came through the walk.
@@ -108,28 +127,10 @@ impl Context {
             Err(error) => Err(error),
         };
         if let Ok(caller) = &outcome {
-            self.record(caller);
+            self.log.set_caller(caller);
         }
         let _ = self.authenticated.set((door, outcome.as_ref().map_err(Refused::of).cloned()));
         outcome
-    }
-
-    /// Tells the request's span who is asking.
-    fn record(&self, caller: &Authenticated) {
-        let (span, principal) = (Span::current(), &*caller.principal);
-        let elsewhere = self.place.get().is_none_or(|(site, _)| site.tenant.id != caller.tenant.id);
-        if elsewhere {
-            let (tenant, tenant_id) = (&*caller.tenant.name, display(caller.tenant.id));
-            tracing::record_all!(span, tenant = tenant, tenant_id = tenant_id);
-        }
-        let (session, key) = match &principal.credential {
-            Credential::Session(session) => (Some(display(session)), None),
-            Credential::Key(key) => (None, Some(key.id.clone())),
-            Credential::Webhook(token) => (None, Some(token.id.to_string())),
-        };
-        let (id, user, username) =
-            (display(principal.id), principal.user(), principal.user().map(|_| &*principal.username));
-        tracing::record_all!(span, principal = id, user = user, username = username, session = session, key = key);
     }
 
     async fn ask(

@@ -126,8 +126,11 @@ impl Drop for Outcome {
     }
 }
 
-/// The method as a label; what strangers invent is one label.
-fn word(method: &Method) -> &'static str {
+/// The label of methods that strangers invent.
+pub(crate) const OTHER: &str = "other";
+
+/// The method as a label.
+pub(crate) fn word(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    known.into_iter().find(|word| method.as_str() == *word).unwrap_or("other")
+    known.into_iter().find(|word| method.as_str() == *word).unwrap_or(OTHER)
 }

@@ -20,20 +20,16 @@ use axum::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Uri,
+    HeaderMap, HeaderValue, Method, Uri,
     header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, X_CONTENT_TYPE_OPTIONS},
 };
 use kernel::{Error, Reason, Result};
 use tower::{Layer, Service};
-use tracing::{
-    Instrument, Span,
-    field::{Empty, display},
-};
 
 use crate::{
     Failure,
     app::Core,
-    context::Context,
+    context::{Context, REQUEST_ID},
     cors, docs, failure, host,
     host::Room,
     metric::{self, Outcome},
@@ -41,7 +37,6 @@ use crate::{
 };
 
 const MAX_URI_BYTES: usize = 8 << 10;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const INIT: [&str; 2] = ["/api/walnut@daplie.com/init", "/api/insula/init"];
 
 /// Answers requests of one peer.
@@ -58,43 +53,45 @@ pub(crate) struct Walk {
 impl Walk {
     async fn answer(self, request: Request) -> Response {
         self.asked.store(true, Ordering::Release);
-        let outcome = Outcome::begin(&self.core.metrics, request.method());
-        let running = counts(&request).then(|| self.core.activity.begin());
-        let closing = Arc::clone(&self.closing);
         let peer = self.peer.unwrap_or_else(|| {
             let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
             info.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip())
         });
         // Request id, client address and scheme. From here on every answer carries the id.
-        let context = Arc::new(Context::begin(self.core, peer, request.headers()));
-        let span = span(&context, &request);
-        let head = request.method() == Method::HEAD;
-        let origin = cors::origin(request.headers());
-        let deadline = context.core.config.request_timeout.0;
-        let steps = tokio::time::timeout(deadline, steps(&context, request));
-        let response = match AssertUnwindSafe(steps).catch_unwind().instrument(span.clone()).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(error))) => Failure::from(error).into_response(),
-            Ok(Err(_elapsed)) => Failure::from(Error::plain(Reason::Timeout)).into_response(),
-            Err(panic) => Failure::from(Error::internal(panic_text(&*panic))).into_response(),
-        };
-        // Answer: the envelope of a refusal, headers.
-        let mut response = span.in_scope(|| failure::render(response, context.id));
-        headers(&context, origin.as_ref(), response.headers_mut());
-        if closing.load(Ordering::Acquire) {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if head {
-            without_body(&mut response);
-        }
-        // Log line and metrics.
-        let status = response.status().as_u16();
-        record(&context, &span, status);
-        outcome.end(context.route.get().map(MatchedPath::as_str), status, context.started.elapsed());
-        match running {
-            Some(running) => response.map(|body| running.until_sent(body)),
-            None => response,
-        }
+        let context = Arc::new(Context::begin(self.core, peer, request.method(), request.headers()));
+        Arc::clone(&context.log).scope(respond(context, self.closing, request)).await
+    }
+}
+
+async fn respond(context: Arc<Context>, closing: Arc<AtomicBool>, request: Request) -> Response {
+    let core = &context.core;
+    let outcome = Outcome::begin(&core.metrics, request.method());
+    let running = counts(&request).then(|| core.activity.begin());
+    let head = request.method() == Method::HEAD;
+    let origin = cors::origin(request.headers());
+    let steps = tokio::time::timeout(core.config.request_timeout.0, Box::pin(steps(&context, request)));
+    let response = match AssertUnwindSafe(steps).catch_unwind().await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => Failure::from(error).into_response(),
+        Ok(Err(_elapsed)) => Failure::from(Error::plain(Reason::Timeout)).into_response(),
+        Err(panic) => Failure::from(Error::internal(panic_text(&*panic))).into_response(),
+    };
+    // Answer: the envelope of a refusal, headers.
+    let mut response = failure::render(response, context.id);
+    headers(&context, origin.as_ref(), response.headers_mut());
+    if closing.load(Ordering::Acquire) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if head {
+        without_body(&mut response);
+    }
+    // Log line and metrics.
+    let (status, duration) = (response.status().as_u16(), context.log.begun.elapsed());
+    tracing::info!(status, duration_ms = duration.as_secs_f64() * 1_000.0, "answered");
+    outcome.end(context.log.route(), status, duration);
+    match running {
+        Some(running) => response.map(|body| running.until_sent(body)),
+        None => response,
     }
 }
 
@@ -107,7 +104,7 @@ async fn steps(context: &Arc<Context>, mut request: Request) -> Result<Response>
     let authority = resolve::authority(request.uri(), request.headers(), request.version())?;
     let place = resolve::resolve(&*core.directory, authority).await;
     if let Ok(Place::Tenant(site, room)) = &place {
-        let _ = context.place.set((site.clone(), *room));
+        context.enter(site, *room);
     }
     // Rate limit. Before the host's refusal is told, so that asking for strange hosts is limited too.
     check_rate(context, request.uri().path())?;
@@ -118,7 +115,7 @@ async fn steps(context: &Arc<Context>, mut request: Request) -> Result<Response>
     // Route match among those of the room, then in the handler's arguments: authentication (`Caller`), body cap and
     // parse (`Json`).
     request.extensions_mut().insert(context.clone());
-    let mut routes = core.routes.of(context.place.get().map(|(_, room)| *room)).clone();
+    let mut routes = core.routes.of(context.entered().map(|(_, room)| *room)).clone();
     match routes.call(request).await {
         Ok(response) => Ok(response),
         Err(never) => match never {},
@@ -198,7 +195,7 @@ fn is_bootstrap(core: &Core, request: &Request) -> bool {
 }
 
 fn preflight(context: &Context, request: &Request) -> Option<Response> {
-    let (site, room) = context.place.get()?;
+    let (site, room) = context.entered()?;
     (*room != Room::Webhooks && cors::is_preflight(request, &site.tenant)).then(cors::preflight)
 }
 
@@ -225,7 +222,7 @@ fn headers(context: &Context, origin: Option<&HeaderValue>, headers: &mut Header
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Some((site, room)) = context.place.get() {
+    if let Some((site, room)) = context.entered() {
         cors::allow(&site.tenant, *room, origin, headers);
     }
 }
@@ -235,46 +232,6 @@ fn without_body(response: &mut Response) {
     if let Some(length) = axum::body::HttpBody::size_hint(&body).exact().filter(|length| *length > 0) {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
-}
-
-fn span(context: &Context, request: &Request) -> Span {
-    let theirs = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    let theirs = theirs.map(|text| &text[..text.len().min(64)]);
-    tracing::info_span!(
-        "request",
-        request_id = %context.id,
-        client_request_id = theirs,
-        client = %context.client,
-        method = request.method().as_str(),
-        route = Empty,
-        tenant = Empty,
-        tenant_id = Empty,
-        principal = Empty,
-        user = Empty,
-        username = Empty,
-        session = Empty,
-        key = Empty,
-        status = Empty,
-        duration_ms = Empty,
-    )
-}
-
-/// Tells the request's span where the request leads, for what is logged and audited on the way.
-fn record_route(context: &Context, route: Option<&str>) {
-    let tenant = context.place.get().map(|(site, _)| &site.tenant);
-    let (name, id) = (tenant.map(|tenant| &*tenant.name), tenant.map(|tenant| display(tenant.id)));
-    tracing::record_all!(Span::current(), route = route, tenant = name, tenant_id = id);
-}
-
-fn record(context: &Context, span: &Span, status: u16) {
-    let duration_ms = context.started.elapsed().as_secs_f64() * 1_000.0;
-    span.in_scope(|| {
-        if context.route.get().is_none() {
-            record_route(context, None);
-        }
-        tracing::record_all!(span, status = status, duration_ms = duration_ms);
-        tracing::info!("answered");
-    });
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -332,10 +289,8 @@ impl<S: Service<Request>> Service<Request> for RememberingRoute<S> {
 
     fn call(&mut self, request: Request) -> S::Future {
         let extensions = request.extensions();
-        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>())
-            && context.route.set(path.clone()).is_ok()
-        {
-            record_route(context, Some(path.as_str()));
+        if let (Some(context), Some(path)) = (extensions.get::<Arc<Context>>(), extensions.get::<MatchedPath>()) {
+            context.log.set_route(path.as_str());
         }
         self.0.call(request)
     }

@@ -164,13 +164,23 @@ impl Sessions {
             Some(session) => session,
             None => self.read(tenant, token).await?,
         };
+        self.admit(session, token, now).ok_or_else(invalid)
+    }
+
+    /// The same where the session was read a moment ago; none where it was not, or where it does not take the token.
+    pub(crate) fn enter_at_once(&self, tenant: &Tenant, token: &Verified, now: Timestamp) -> Option<Arc<Session>> {
+        self.admit(self.believed(tenant.id, token)?, token, now)
+    }
+
+    /// A session that takes the token, kept alive by it.
+    fn admit(&self, session: Arc<Session>, token: &Verified, now: Timestamp) -> Option<Arc<Session>> {
         if session.principal.id != token.user || !session.takes(token.generation, now) || now >= session.expires_at() {
-            return Err(invalid());
+            return None;
         }
         if session.lifetimes.refresh {
             self.touch(token.id, &session.activity, now);
         }
-        Ok(session)
+        Some(session)
     }
 
     /// When a session was last used and when it ends, where this process knows more than the database.

@@ -1,8 +1,12 @@
 //! The log, on standard error, and the audit log, in the data folder.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{
+    io::IsTerminal,
+    sync::{Arc, LazyLock},
+};
 
 use audit::{AuditConfig, Spool};
+use logging::{Batch, Json, Text};
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{Config, config::LogFormat, installation};
@@ -14,10 +18,10 @@ pub(crate) fn start(config: &Config) -> Arc<Spool> {
     let filter = EnvFilter::try_new(&config.log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(batch().clone());
     let lines = match config.log.format {
-        LogFormat::Text => lines.with_ansi(colours).with_filter(filter).boxed(),
-        LogFormat::Json => lines.json().with_filter(filter).boxed(),
+        LogFormat::Text => lines.event_format(Text).with_ansi(colours).with_filter(filter).boxed(),
+        LogFormat::Json => lines.event_format(Json).with_filter(filter).boxed(),
     };
     let audit = enabled.then(|| audit::layer(Arc::clone(&spool), reads));
     // Fails where a test has a log already, which is as good.
@@ -26,6 +30,16 @@ pub(crate) fn start(config: &Config) -> Arc<Spool> {
         log::set_max_level(as_log(most));
     }
     spool
+}
+
+/// Writes out the lines that have not gone out yet; to be called before the process ends or becomes another.
+pub(crate) fn flush() {
+    batch().flush();
+}
+
+fn batch() -> &'static Batch {
+    static BATCH: LazyLock<Batch> = LazyLock::new(|| Batch::new(std::io::stderr()));
+    &BATCH
 }
 
 fn as_log(level: LevelFilter) -> log::LevelFilter {

@@ -38,8 +38,7 @@ fn explain_item(room: &Room, environment: &Environment<'_>, query: &Query, item:
         Ok(scope) => scope,
         Err(error) => return json!({ "tables": tables_of(room, query, item), "refused": refusal(&error) }),
     };
-    let codes = room.codes();
-    let explain = |index| explain_source(&scope, &codes, index, query.action);
+    let explain = |index| explain_source(&scope, &room.rights.codes, index, query.action);
     let tables: Vec<Json> = (0..scope.sources.len()).map(explain).collect();
     match statement(&scope, query.action, item, limits) {
         Ok((statement, warnings)) => json!({ "statement": statement, "tables": tables, "warnings": warnings }),
@@ -58,9 +57,9 @@ fn statement(scope: &Scope<'_>, action: Action, item: &Item, limits: &Limits) ->
     Ok(match action {
         Action::Select => {
             let select = select::select(scope, item, limits)?;
-            (dialect.select(&select.statement).sql, select.warnings)
+            (dialect.select(&select.statement).sql.to_string(), select.warnings)
         }
-        Action::Count => (dialect.select(&select::count(scope, item, limits)?).sql, Vec::new()),
+        Action::Count => (dialect.select(&select::count(scope, item, limits)?).sql.to_string(), Vec::new()),
         Action::Insert => shape(write::insert(scope, item)?)?,
         Action::Update => shape(write::update(scope, item, limits)?)?,
         Action::Delete => shape(write::delete(scope, item, limits)?)?,
@@ -79,8 +78,9 @@ fn tables_of(room: &Room, query: &Query, item: &Item) -> Vec<Json> {
         .map(|name| match room.schema.table(crate::rules::canonical_table(name)) {
             None => json!({ "table": name, "exists": false }),
             Some(table) => {
-                let access = room.access(table);
-                json!({ "table": table.name, "access": code(&access, &room.codes()), "rules": rule_labels(&access) })
+                let access = room.rights.table(table);
+                let code = code(&access, &room.rights.codes);
+                json!({ "table": table.name, "access": code, "rules": rule_labels(&access) })
             }
         })
         .collect()

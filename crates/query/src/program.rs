@@ -149,7 +149,7 @@ impl Session {
         }
         let query = Query::try_from(request)?;
         // A toolkit that acts with its own rights needs no ability, and no scope of the key that called it.
-        if !self.room.group.is_toolkit() {
+        if !self.room.rights.group.is_toolkit() {
             self.principal.require(query.action.ability())?;
         }
         match &query.work {
@@ -161,6 +161,6 @@ impl Session {
     fn environment(&self) -> Environment<'_> {
         let dialect = self.room.open.data.dialect();
         let members = self.members.clone();
-        Environment { principal: &self.principal, request: self.request, now: self.now, dialect, members }
+        Environment { principal: &self.principal, request: self.request, now: self.now, dialect, members, marks: None }
     }
 }

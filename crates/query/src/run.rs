@@ -168,7 +168,8 @@ impl Write {
                     insert.rows.iter_mut().for_each(|row| row[slot] = value.clone());
                 }
                 Change::Update(update) => update.set[slot].1 = sea_query::Expr::Value(value.into()),
-                Change::Delete(_) => {}
+                // A row that was built before has no generated values.
+                Change::Row(_) | Change::Delete(_) => {}
             }
         }
         Ok((change, told))

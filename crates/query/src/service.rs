@@ -19,9 +19,9 @@ use crate::{
         select::{self, Limits, Select},
         write::{self, Write},
     },
-    explain,
+    explain, insert, read,
     request::{Action, Item, Query, Work},
-    rules::{Environment, GroupRules, Members, Rules, TableAccess, TenantRules, canonical_table},
+    rules::{Environment, Members, Rights, Rules, TenantRules, canonical_table},
     run,
 };
 
@@ -84,24 +84,14 @@ pub(crate) struct Room {
     pub(crate) schema: Arc<Schema>,
     pub(crate) rules: Arc<TenantRules>,
     pub(crate) terms: Arc<dyn ToolkitTerms>,
-    /// The caller's group with what its places in toolkits add.
-    pub(crate) group: Arc<Group>,
+    /// What the caller's group may do, with what its places in toolkits add.
+    pub(crate) rights: Arc<Rights>,
 }
 
 impl Room {
-    /// What the caller may do with a table.
-    pub(crate) fn access(&self, table: &Arc<Table>) -> Arc<TableAccess> {
-        self.access_of(&self.group, table)
-    }
-
-    /// What a group may do with a table.
-    pub(crate) fn access_of(&self, group: &Arc<Group>, table: &Arc<Table>) -> Arc<TableAccess> {
-        self.rules.access(group, &self.schema, &self.terms, table)
-    }
-
-    /// The caller's codes.
-    pub(crate) fn codes(&self) -> Arc<GroupRules> {
-        self.rules.codes(&self.group, &self.schema, &self.terms)
+    /// What a group may do.
+    pub(crate) fn rights_of(&self, group: &Arc<Group>) -> Arc<Rights> {
+        self.rules.rights(group, &self.schema, &self.terms)
     }
 }
 
@@ -119,7 +109,9 @@ impl Service {
         let own = &caller.principal.group;
         // Who acts with a toolkit's own rights has no place anywhere.
         let group = if own.is_toolkit() { Arc::clone(own) } else { terms.group(&caller.principal) };
-        Ok(Room { schema: open.data.schema(), open, rules, terms, group })
+        let schema = open.data.schema();
+        let rights = rules.rights(&group, &schema, &terms);
+        Ok(Room { open, schema, rules, terms, rights })
     }
 
     /// Refuses with 403 whoever may not reload.
@@ -175,8 +167,8 @@ impl Service {
         let room = self.room(caller).await?;
         match self.attempt(&room, caller, request, &query).await {
             Err(error) => {
-                let room = self.room_after(&room, caller, error).await?;
-                self.attempt(&room, caller, request, &query).await
+                let room = Box::pin(self.room_after(&room, caller, error)).await?;
+                Box::pin(self.attempt(&room, caller, request, &query)).await
             }
             ok => ok,
         }
@@ -196,9 +188,13 @@ impl Service {
     async fn attempt(&self, room: &Room, caller: &Authenticated, request: RequestId, query: &Query) -> Result<Outcome> {
         let principal = &caller.principal;
         principal.require(query.action.ability())?;
-        let members = members(room).await?;
+        let members = match at_once(room) {
+            Some(members) => members,
+            None => Box::pin(members(room)).await?,
+        };
         let now = kernel::time::now();
-        let environment = Environment { principal, request, now, dialect: room.open.data.dialect(), members };
+        let dialect = room.open.data.dialect();
+        let environment = Environment { principal, request, now, dialect, members, marks: None };
         let context = context(principal, request);
         let limits = self.limits(caller).await?;
         if query.explain {
@@ -206,18 +202,22 @@ impl Service {
             return Ok(Outcome::Explanation(explain::explain(room, &environment, query, &limits)));
         }
         match &query.work {
+            Work::Single(item) if query.action.reads() => read::read(room, environment, query, item, &limits).await,
+            Work::Single(item) if query.action == Action::Insert => {
+                Box::pin(insert::insert(room, &context, environment, query, item, &limits)).await
+            }
             Work::Single(item) => {
                 let prepared = prepare(room, &environment, query, item, &limits)?;
-                run::single(&room.open, &context, prepared).await
+                Box::pin(run::single(&room.open, &context, prepared)).await
             }
             Work::Batch { items, rollback_on_error } => {
-                if !room.group.allow_batch_operations {
+                if !room.rights.group.allow_batch_operations {
                     return Err(Error::plain(Reason::BatchDenied).at("queries"));
                 }
                 // Whoever may not use the table at all is told so once.
                 scope(room, &environment, query, &Item::default())?;
                 let prepared = items.iter().map(|item| prepare(room, &environment, query, item, &limits)).collect();
-                batch::run(&room.open, &context, prepared, *rollback_on_error).await
+                Box::pin(batch::run(&room.open, &context, prepared, *rollback_on_error)).await
             }
         }
     }
@@ -245,7 +245,7 @@ pub(crate) fn scope<'e>(
             return Err(Error::new(Reason::JoinInvalid, "A table can be joined once").at(field));
         }
         let action = if index == 0 { query.action } else { Action::Select };
-        let access = room.access(table);
+        let access = room.rights.table(table);
         let source = Source::open(access, action).map_err(|mut error| {
             error.field = Some(field);
             error
@@ -260,18 +260,23 @@ fn find_table<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Table>> {
     known.ok_or_else(|| Error::plain(Reason::UnknownTable))
 }
 
+/// Who belongs to the caller's group, where that is a table beside the tenant's own.
+fn at_once(room: &Room) -> Option<Members> {
+    room.open.is_one_database().then(|| Members::Table(room.open.system.ddl().table("_users")))
+}
+
 /// Who belongs to the caller's group: a table to ask, or a list where it lies in another database and is needed.
 pub(crate) async fn members(room: &Room) -> Result<Members> {
-    let open = &room.open;
-    if open.is_one_database() {
-        return Ok(Members::Table(open.system.ddl().table("_users")));
+    if let Some(members) = at_once(room) {
+        return Ok(members);
     }
-    if !room.codes().ask_for_members() {
+    let open = &room.open;
+    if !room.rights.codes.ask_for_members() {
         return Ok(Members::Numbers(Vec::new()));
     }
     let mut select = Sql::select();
     select.column(Alias::new("number")).from(open.system.ddl().table("_users")).limit(MOST_MEMBERS);
-    select.and_where(Expr::col(Alias::new("group_id")).eq(room.group.id));
+    select.and_where(Expr::col(Alias::new("group_id")).eq(room.rights.group.id));
     let rows = open.system.read(&select).await?;
     if rows.len() as u64 == MOST_MEMBERS {
         let message = format!("Group codes reach {MOST_MEMBERS} users where Insula's tables are in another database");

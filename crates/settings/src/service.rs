@@ -105,6 +105,9 @@ fn understood(rows: &HashMap<String, Row>) -> (Overrides, Vec<(&str, String)>) {
 
 impl SettingsTable for Settings {
     fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<Overrides>>> {
+        if let Some(known) = self.known.get(&tenant.id) {
+            return Box::pin(std::future::ready(Ok(known)));
+        }
         Box::pin(async move {
             match self.known.get_or_insert_async(&tenant.id, self.load(tenant)).await {
                 // A tenant that is being made can be asked for before it is there.

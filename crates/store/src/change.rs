@@ -11,6 +11,8 @@ use crate::{Dialect, Error, Result, Row, Statement, Table, Transaction, Value};
 pub enum Change {
     /// New rows.
     Insert(Insert),
+    /// A new row by statements that were built before.
+    Row(BuiltInsert),
     /// Other values in rows that are there.
     Update(Update),
     /// Rows to remove.
@@ -28,6 +30,19 @@ pub struct Insert {
     pub rows: Vec<Vec<Value>>,
     /// What must hold for every new row.
     pub guard: Option<Guard>,
+}
+
+/// A new row of one table, by statements that were built before.
+#[derive(Debug, Clone)]
+pub struct BuiltInsert {
+    /// The table.
+    pub table: Arc<Table>,
+    /// Positions of the columns that are given.
+    pub columns: Arc<[usize]>,
+    /// The insert: a value a column, in their order.
+    pub insert: Statement,
+    /// Counts the rows that satisfy the guard; its values are those behind the key.
+    pub guard: Option<Statement>,
 }
 
 /// An update of the rows that a condition selects.
@@ -74,6 +89,7 @@ impl Change {
     pub const fn table(&self) -> &Arc<Table> {
         match self {
             Self::Insert(insert) => &insert.table,
+            Self::Row(insert) => &insert.table,
             Self::Update(update) => &update.table,
             Self::Delete(delete) => &delete.table,
         }
@@ -81,7 +97,7 @@ impl Change {
 
     /// The SQL text it would run, with a place for each value.
     pub fn shape(&self) -> Result<String> {
-        self.statement().map(|statement| statement.sql)
+        self.statement().map(|statement| statement.sql.to_string())
     }
 
     /// The statement it is, guards aside.
@@ -89,6 +105,7 @@ impl Change {
         let dialect = self.table().dialect;
         Ok(match self {
             Self::Insert(insert) => insert_statement(insert)?,
+            Self::Row(insert) => insert.insert.clone(),
             Self::Update(update) => dialect.build(&update_statement(update, dialect)?),
             Self::Delete(delete) => dialect.build(&delete_statement(delete, dialect)?),
         })
@@ -98,10 +115,46 @@ impl Change {
     pub(crate) const fn is_guarded(&self) -> bool {
         match self {
             Self::Insert(insert) => insert.guard.is_some(),
+            Self::Row(insert) => insert.guard.is_some(),
             Self::Update(update) => update.guard.is_some(),
             Self::Delete(_) => false,
         }
     }
+}
+
+impl Insert {
+    /// The same for a single row with all text built, to be kept for rows of the same columns under the same guard.
+    ///
+    /// Errors: several rows, or a guard on a table without a key.
+    pub fn build(&self) -> Result<BuiltInsert> {
+        if self.rows.len() != 1 {
+            return Err(Error::Driver("only the insert of a single row is built for others".into()));
+        }
+        let table = Arc::clone(&self.table);
+        let guard = self.guard.as_ref().map(|guard| {
+            if table.key.is_empty() {
+                return Err(Error::NoKey(table.name.clone()));
+            }
+            // Some key, whose place is before all others.
+            let mut check = table.dialect.select(&check(&table, &[vec![Value::Null; table.key.len()]], guard));
+            check.values.drain(..table.key.len());
+            Ok(check)
+        });
+        Ok(BuiltInsert {
+            columns: self.columns.as_slice().into(),
+            insert: insert_statement(self)?,
+            guard: guard.transpose()?,
+            table,
+        })
+    }
+}
+
+/// Counts the rows with these keys that satisfy a guard.
+fn check(table: &Table, keys: &[Vec<Value>], guard: &Guard) -> SelectStatement {
+    let mut select = Query::select();
+    select.expr(Expr::col(Asterisk).count()).from(table.reference());
+    select.cond_where(among(table, keys).add(guard.0.clone()));
+    select
 }
 
 impl Transaction<'_> {
@@ -110,6 +163,7 @@ impl Transaction<'_> {
     pub async fn apply(&mut self, change: &Change) -> Result<Applied> {
         let applied = match change {
             Change::Insert(insert) => self.insert(insert).await,
+            Change::Row(insert) => self.insert_row(insert).await,
             Change::Update(update) => self.update(update).await,
             Change::Delete(delete) => self.delete(delete).await,
         };
@@ -129,6 +183,23 @@ impl Transaction<'_> {
         let keys: Vec<Vec<Value>> = self.fetch(&statement).await?.into_iter().map(|Row(values)| values).collect();
         if let Some(guard) = &insert.guard {
             self.check(table, &keys, guard).await?;
+        }
+        Ok(Applied { rows: keys.len() as u64, keys })
+    }
+
+    async fn insert_row(&mut self, row: &BuiltInsert) -> Result<Applied> {
+        if row.table.key.is_empty() {
+            let rows = self.run(&row.insert).await?;
+            return Ok(Applied { rows, keys: Vec::new() });
+        }
+        let keys: Vec<Vec<Value>> = self.fetch(&row.insert).await?.into_iter().map(|Row(values)| values).collect();
+        if let (Some(guard), Some(key)) = (&row.guard, keys.first()) {
+            let values = key.iter().cloned().map(Into::into).chain(guard.values.iter().cloned()).collect();
+            let guard = Statement { sql: Arc::clone(&guard.sql), values };
+            let satisfied = self.fetch(&guard).await?.first().ok_or(Error::GuardRefused)?.int(0)?;
+            if satisfied != 1 {
+                return Err(Error::GuardRefused);
+            }
         }
         Ok(Applied { rows: keys.len() as u64, keys })
     }
@@ -184,10 +255,7 @@ impl Transaction<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut select = Query::select();
-        select.expr(Expr::col(Asterisk).count()).from(table.reference());
-        select.cond_where(among(table, keys).add(guard.0.clone()));
-        let rows = self.rows(&select).await?;
+        let rows = self.rows(&check(table, keys, guard)).await?;
         let satisfied = rows.first().ok_or(Error::GuardRefused)?.int(0)?;
         if satisfied == keys.len() as i64 { Ok(()) } else { Err(Error::GuardRefused) }
     }
@@ -210,8 +278,7 @@ fn insert_statement(insert: &Insert) -> Result<Statement> {
     if table.dialect == Dialect::Mariadb && !table.key.is_empty() {
         // MariaDB has INSERT … RETURNING, MySQL and so the builder has not.
         let names = table.key.iter().map(|position| format!("`{}`", table.columns[*position].name.replace('`', "``")));
-        built.sql.push_str(" RETURNING ");
-        built.sql.push_str(&names.collect::<Vec<_>>().join(", "));
+        built.sql = format!("{} RETURNING {}", built.sql, names.collect::<Vec<_>>().join(", ")).into();
     }
     Ok(built)
 }

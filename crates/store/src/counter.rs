@@ -23,7 +23,7 @@ impl Transaction<'_> {
         let mut statement = self.dialect().build(&insert);
         if self.dialect() == Dialect::Mariadb {
             // MariaDB has INSERT … RETURNING, MySQL and so the builder has not.
-            statement.sql.push_str(" RETURNING `value`");
+            statement.sql = format!("{} RETURNING `value`", statement.sql).into();
         }
         let rows = self.fetch(&statement).await?;
         let last = rows.first().ok_or_else(|| Error::Driver("a counter has no row".into()))?.int(0)?;

@@ -2,6 +2,7 @@
 
 use std::{
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,7 @@ use parking_lot::Mutex;
 use sea_query::SelectStatement;
 
 use crate::{
-    Applied, Change, Ddl, Dialect, OutputColumn, Result, Row, Schema, Transaction, mariadb::Mariadb,
+    Applied, Change, Ddl, Dialect, Error, OutputColumn, Result, Row, Schema, Statement, Transaction, mariadb::Mariadb,
     postgres::Postgres, sqlite::Sqlite,
 };
 
@@ -102,32 +103,47 @@ impl Database {
 
     /// Reads rows as JSON bytes, straight from the driver.
     pub async fn read_json(&self, select: &SelectStatement, columns: &Arc<[OutputColumn]>) -> Result<JsonRows> {
-        let statement = Arc::new(self.dialect().select(select));
+        self.run_json(self.dialect().select(select), columns, 0).await
+    }
+
+    /// The same with a statement that is built for this database already, where about so many bytes are expected.
+    pub async fn run_json(
+        &self,
+        statement: Statement,
+        columns: &Arc<[OutputColumn]>,
+        expected: usize,
+    ) -> Result<JsonRows> {
+        let statement = Arc::new(statement);
         let watch = Stopwatch::start();
         let read = match &self.0.engine {
-            Engine::Sqlite(sqlite) => sqlite.read_json(Arc::clone(&statement), Arc::clone(columns)).await,
-            Engine::Postgres(postgres) => postgres.read_json(&statement, columns).await,
-            Engine::Mariadb(mariadb) => mariadb.read_json(&statement, columns).await,
+            Engine::Sqlite(sqlite) => sqlite.read_json(Arc::clone(&statement), Arc::clone(columns), expected).await,
+            // Boxed, so that a request on SQLite need not be as large as one on a server.
+            Engine::Postgres(postgres) => Box::pin(postgres.read_json(&statement, columns)).await,
+            Engine::Mariadb(mariadb) => Box::pin(mariadb.read_json(&statement, columns)).await,
         };
-        watch.stop(|| statement.sql.clone());
+        watch.stop(|| statement.sql.to_string());
         let (bytes, rows) = read?;
         Ok(JsonRows { bytes: bytes.into(), rows })
     }
 
     /// Reads rows for the server's own use.
     pub async fn read(&self, select: &SelectStatement) -> Result<Vec<Row>> {
-        let statement = self.dialect().select(select);
+        self.run(self.dialect().select(select)).await
+    }
+
+    /// The same with a statement that is built for this database already.
+    pub async fn run(&self, statement: Statement) -> Result<Vec<Row>> {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.read(statement).await,
-            Engine::Postgres(postgres) => postgres.read(&statement).await,
-            Engine::Mariadb(mariadb) => mariadb.read(&statement).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.read(&statement)).await,
+            Engine::Mariadb(mariadb) => Box::pin(mariadb.read(&statement)).await,
         }
     }
 
     /// Does one change durably; it is committed with whatever other writes wait at that moment.
     pub async fn write(&self, context: &WriteContext, change: Change) -> Result<Applied> {
         if let (Engine::Postgres(postgres), false) = (&self.0.engine, change.is_guarded()) {
-            return postgres.write_pipelined(context, &change).await;
+            return Box::pin(postgres.write_pipelined(context, &change)).await;
         }
         let change = Arc::new(change);
         let watch = Stopwatch::start();
@@ -171,7 +187,7 @@ impl Database {
         F: for<'t> Fn(&'t mut Transaction<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
     {
         match &self.0.engine {
-            Engine::Sqlite(sqlite) => sqlite.snapshot(move |transaction| pollster::block_on(work(transaction))).await,
+            Engine::Sqlite(sqlite) => sqlite.snapshot(move |transaction| at_once(work(transaction))).await,
             Engine::Postgres(postgres) => postgres.snapshot(&work).await,
             Engine::Mariadb(mariadb) => mariadb.snapshot(&work).await,
         }
@@ -185,10 +201,10 @@ impl Database {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => {
                 let work = Arc::clone(work);
-                sqlite.transaction(context.clone(), move |transaction| pollster::block_on(work(transaction))).await
+                sqlite.transaction(context.clone(), move |transaction| at_once(work(transaction))).await
             }
-            Engine::Postgres(postgres) => postgres.transaction(context, work.as_ref()).await,
-            Engine::Mariadb(mariadb) => mariadb.transaction(context, work.as_ref()).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.transaction(context, work.as_ref())).await,
+            Engine::Mariadb(mariadb) => Box::pin(mariadb.transaction(context, work.as_ref())).await,
         }
     }
 
@@ -230,8 +246,8 @@ impl Database {
     pub(crate) async fn fixed(&self, statement: crate::Statement) -> Result<Vec<Row>> {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.read(statement).await,
-            Engine::Postgres(postgres) => postgres.read(&statement).await,
-            Engine::Mariadb(mariadb) => mariadb.read(&statement).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.read(&statement)).await,
+            Engine::Mariadb(mariadb) => Box::pin(mariadb.read(&statement)).await,
         }
     }
 }
@@ -251,6 +267,14 @@ impl Stopwatch {
         if elapsed > SLOW {
             tracing::warn!(milliseconds = elapsed.as_millis() as u64, statement = shape(), "a slow statement");
         }
+    }
+}
+
+/// The outcome of work that awaits nothing but SQLite, which never keeps anybody waiting.
+fn at_once<T>(mut work: BoxFuture<'_, Result<T>>) -> Result<T> {
+    match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(Error::Driver("the work of a transaction awaited something else".into())),
     }
 }
 

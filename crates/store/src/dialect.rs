@@ -1,5 +1,7 @@
 //! The three dialects, and statements built for one of them.
 
+use std::sync::Arc;
+
 use sea_query::{
     MysqlQueryBuilder, PostgresQueryBuilder, QueryStatementWriter, SelectStatement, SqliteQueryBuilder, Values,
 };
@@ -19,7 +21,7 @@ pub enum Dialect {
 #[derive(Debug, Clone)]
 pub struct Statement {
     /// The text, with `?` or `$1` for each value. It holds no value of a request.
-    pub sql: String,
+    pub sql: Arc<str>,
     /// The values in the order of their places.
     pub values: Vec<sea_query::Value>,
 }
@@ -41,7 +43,7 @@ impl Dialect {
             Self::Postgres => statement.build(PostgresQueryBuilder),
             Self::Mariadb => statement.build(MysqlQueryBuilder),
         };
-        Statement { sql, values }
+        Statement { sql: sql.into(), values }
     }
 
     /// Builds a select.
@@ -52,7 +54,7 @@ impl Dialect {
 
 impl Statement {
     /// A statement of the store itself without values.
-    pub(crate) fn fixed(sql: impl Into<String>) -> Self {
+    pub(crate) fn fixed(sql: impl Into<Arc<str>>) -> Self {
         Self { sql: sql.into(), values: Vec::new() }
     }
 }

@@ -30,7 +30,7 @@ mod tenants;
 mod transaction;
 mod value;
 
-pub use change::{Applied, Change, Delete, Guard, Insert, Update};
+pub use change::{Applied, BuiltInsert, Change, Delete, Guard, Insert, Update};
 pub use database::{Database, JsonRows};
 pub use ddl::Ddl;
 pub use dialect::{Dialect, Statement};

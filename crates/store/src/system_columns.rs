@@ -139,7 +139,7 @@ impl Database {
                 let sql = "SELECT table_name, CAST(COALESCE(table_rows, 0) AS SIGNED) FROM information_schema.tables \
                     WHERE table_schema = ?";
                 let database = self.qualifier().map(std::string::ToString::to_string);
-                let statement = Statement { sql: sql.to_owned(), values: vec![database.into()] };
+                let statement = Statement { sql: sql.into(), values: vec![database.into()] };
                 for row in self.fixed(statement).await? {
                     if let Some(nature) = natures.get_mut(row.text(0)?) {
                         nature.rows = u64::try_from(row.int(1)?).unwrap_or_default();

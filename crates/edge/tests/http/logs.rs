@@ -27,7 +27,7 @@ impl io::Write for Lines {
 fn collect() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let builder = tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG);
+        let builder = tracing_subscriber::fmt().event_format(logging::Json).with_max_level(tracing::Level::DEBUG);
         builder.with_writer(|| Lines).init();
     });
 }
@@ -47,13 +47,14 @@ async fn one_line_a_request_with_all_that_is_known() {
     collect();
     let target = "/items/7?page=1&access_token=hidden";
     let seen = get(&usual(), target, &[GOOD, ("x-request-id", "theirs"), ("peer", "192.0.2.1")]).await;
-    let span = find("answered")["span"].clone();
+    let line = find("answered");
+    let span = &line["span"];
     assert_eq!(span["request_id"], seen.id());
     assert_eq!(span["client_request_id"], "theirs");
     assert_eq!((&span["route"], &span["method"]), (&json!("/items/{number}"), &json!("GET")));
     assert_eq!((&span["tenant"], &span["client"]), (&json!("one"), &json!("192.0.2.1")));
-    assert_eq!(span["status"], 200);
-    assert!(span["duration_ms"].is_f64(), "{span}");
+    assert_eq!(line["fields"]["status"], 200);
+    assert!(line["fields"]["duration_ms"].is_f64(), "{line}");
     assert_eq!(text().matches("\"answered\"").count(), 1);
     get(&usual(), "/who", &[GOOD]).await;
     assert!(text().contains("\"principal\":\"00000000-0000-0000-0000-000000000007\""));

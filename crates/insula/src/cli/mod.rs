@@ -22,7 +22,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use ::audit::Spool;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use tracing::Instrument;
+use kernel::{LogContext, log_context::Origin};
 
 use self::output::Output;
 use crate::{
@@ -118,7 +118,9 @@ impl Cli {
     /// Runs the command and tells on standard error why it failed.
     pub async fn run(self, process: Process) -> ExitCode {
         let output = Output { json: self.global.json };
-        let Err(failure) = Box::pin(self.dispatch(output, process)).await else { return ExitCode::SUCCESS };
+        let done = Box::pin(self.dispatch(output, process)).await;
+        log::flush();
+        let Err(failure) = done else { return ExitCode::SUCCESS };
         output.failure(&failure);
         ExitCode::from(failure.exit_code())
     }
@@ -143,18 +145,13 @@ impl Cli {
             "warn".clone_into(&mut config.log.level);
         }
         let spool = log::start(&config);
-        let span = tracing::info_span!(
-            "command",
-            method = "CLI",
-            route = words(),
-            system_user = rustix::process::getuid().as_raw()
-        );
+        let origin = Origin::Command { words: words(), system_user: rustix::process::getuid().as_raw() };
         match command {
             Command::Serve(command) => command.run(config, spool, output, process).await,
             Command::Openapi(command) => command.run(config).await,
             // Files by name need no installation.
             Command::Toolkit(toolkit::Toolkit::Check(check)) if check.names_files() => check.run_on_files(output),
-            command => Box::pin(command.work(config, spool, output)).instrument(span).await,
+            command => LogContext::new(origin).scope(Box::pin(command.work(config, spool, output))).await,
         }
     }
 }

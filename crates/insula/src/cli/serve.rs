@@ -72,6 +72,7 @@ impl Serve {
             stopped = server.stop() => stopped,
             () = signals.stop() => {
                 tracing::warn!("ended at once");
+                crate::log::flush();
                 std::process::exit(1);
             }
         }

@@ -68,6 +68,7 @@ impl Program {
         let mut until_handled = SigSet::empty();
         until_handled.add(SIGNAL);
         until_handled.thread_block()?;
+        crate::log::flush();
         let failed = nix::unistd::execve(&path, &arguments, &environment);
         until_handled.thread_unblock()?;
         Ok(failed?)

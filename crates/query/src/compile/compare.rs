@@ -80,17 +80,29 @@ pub(crate) fn leaf(
     })
 }
 
-/// LIKE with `\` as the escape on every database. Errors: no text column, or a pattern that ends in a bare `\`.
-pub(crate) fn like(dialect: Dialect, column: &Column, target: Expr, pattern: &str, not: bool) -> Result<Expr, String> {
-    if !matches!(column.kind, Kind::Text { .. } | Kind::Enum(_)) {
-        return Err("like compares text columns only".into());
-    }
+/// A pattern of LIKE. Errors: no text, or one that ends in a bare `\`.
+pub(crate) fn pattern(value: &Json) -> Result<&str, String> {
+    let pattern = value.as_str().ok_or("like takes a text pattern")?;
     if pattern.contains('\0') {
         return Err("the character U+0000 cannot be in a pattern".into());
     }
     let trailing = pattern.len() - pattern.trim_end_matches('\\').len();
     if trailing % 2 == 1 {
         return Err("the pattern ends in an escape without its character".into());
+    }
+    Ok(pattern)
+}
+
+/// LIKE with `\` as the escape on every database. Errors: no text column.
+pub(crate) fn like(
+    dialect: Dialect,
+    column: &Column,
+    target: Expr,
+    pattern: String,
+    not: bool,
+) -> Result<Expr, String> {
+    if !matches!(column.kind, Kind::Text { .. } | Kind::Enum(_)) {
+        return Err("like compares text columns only".into());
     }
     let text = match (&column.kind, dialect) {
         (Kind::Enum(_), Dialect::Postgres) => target.cast_as(Alias::new("text")),
@@ -130,6 +142,6 @@ mod tests {
         select.expr(Expr::val(1)).from(Alias::new("t"));
         select.order_by_expr(super::by_code_points(Expr::col(Alias::new("name"))), Order::Asc);
         let sql = Dialect::Postgres.select(&select).sql;
-        assert_eq!(sql, r#"SELECT $1 FROM "t" ORDER BY "name" COLLATE "C" ASC"#);
+        assert_eq!(&*sql, r#"SELECT $1 FROM "t" ORDER BY "name" COLLATE "C" ASC"#);
     }
 }

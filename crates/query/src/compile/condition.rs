@@ -3,6 +3,7 @@
 use kernel::{Error, Reason, Result};
 use sea_query::{Condition, Expr};
 use serde_json::Value as Json;
+use store::Value;
 
 use super::{
     compare::{self, Operands},
@@ -37,7 +38,7 @@ pub(crate) fn compile(scope: &Scope<'_>, item: &Item, most: u64) -> Result<Optio
         if !is_scalar(value) {
             return Err(Error::new(Reason::ValueInvalid, "where compares with a single value").at(field));
         }
-        all = all.add(leaf(scope, name, Op::Eq, Some(value)).map_err(|error| error.at(field))?);
+        all = all.add(leaf(scope, name, Op::Eq, Some(value), &field).map_err(|error| error.at(&*field))?);
     }
     if let Some(filter) = &item.filter {
         all = all.add(node(scope, filter, "filter")?);
@@ -66,7 +67,7 @@ fn node(scope: &Scope<'_>, filter: &Filter, path: &str) -> Result<Condition> {
         Filter::Or(nodes) => inner(nodes, "or", Condition::any()),
         Filter::Not(child) => Ok(node(scope, child, &format!("{path}.not"))?.not()),
         Filter::Leaf { column, op, value } => {
-            let leaf = leaf(scope, column, *op, value.as_ref()).map_err(|error| error.at(path))?;
+            let leaf = leaf(scope, column, *op, value.as_ref(), path).map_err(|error| error.at(path))?;
             Ok(Condition::all().add(leaf))
         }
         Filter::Exists(_) => {
@@ -76,27 +77,36 @@ fn node(scope: &Scope<'_>, filter: &Filter, path: &str) -> Result<Condition> {
     }
 }
 
-fn leaf(scope: &Scope<'_>, name: &str, op: Op, value: Option<&Json>) -> Result<Expr> {
+fn leaf(scope: &Scope<'_>, name: &str, op: Op, value: Option<&Json>, field: &str) -> Result<Expr> {
     let at = scope.resolve(name)?;
     let unfit = |error: String| Error::new(Reason::ValueInvalid, format!("Column {}: {error}", scope.column(at).name));
     let column = scope.column(at);
     let target = scope.visible(at);
     if matches!(op, Op::Like | Op::NotLike) {
-        let pattern = value.and_then(Json::as_str).ok_or_else(|| unfit("like takes a text pattern".into()))?;
+        let value = value.unwrap_or(&Json::Null);
+        let pattern = match &scope.environment.marks {
+            Some(marks) if value.is_string() => marks.asked(value, field, column, true),
+            _ => Value::from(compare::pattern(value).map_err(unfit)?),
+        };
+        let Value::Text(pattern) = pattern else { return Err(unfit("like takes a text pattern".into())) };
         return compare::like(scope.dialect(), column, target, pattern, op == Op::NotLike).map_err(unfit);
     }
     let operands = match value {
         None => Operands::None,
         Some(Json::Array(values)) if values.len() <= MAX_LIST => Operands::Many(
-            values.iter().map(|value| operand(scope, at, value)).collect::<Result<_, _>>().map_err(unfit)?,
+            values.iter().map(|value| operand(scope, at, value, field)).collect::<Result<_, _>>().map_err(unfit)?,
         ),
         Some(Json::Null) => Operands::One(None),
-        Some(value) => Operands::One(Some(operand(scope, at, value).map_err(unfit)?)),
+        Some(value) => Operands::One(Some(operand(scope, at, value, field).map_err(unfit)?)),
     };
     compare::leaf(scope.dialect(), column, target, op, operands).map_err(unfit)
 }
 
-fn operand(scope: &Scope<'_>, at: Resolved, value: &Json) -> Result<Expr, String> {
-    let kind = &scope.column(at).kind;
-    Ok(compare::operand(scope.dialect(), kind, compare::value(scope.dialect(), kind, value)?))
+fn operand(scope: &Scope<'_>, at: Resolved, value: &Json, field: &str) -> Result<Expr, String> {
+    let column = scope.column(at);
+    let value = match &scope.environment.marks {
+        Some(marks) => marks.asked(value, field, column, false),
+        None => compare::value(scope.dialect(), &column.kind, value)?,
+    };
+    Ok(compare::operand(scope.dialect(), &column.kind, value))
 }

@@ -43,13 +43,20 @@ pub(crate) fn select(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<
         order_by(scope, order, &mut statement).map_err(|error| error.at(format!("order_by[{index}].column")))?;
     }
     statement.limit(capped(item.limit.unwrap_or(limits.default), limits.most, item.limit.is_some(), &mut warnings));
-    if let Some(offset) = item.offset.filter(|offset| *offset > 0) {
-        if i64::try_from(offset).is_err() {
-            return Err(Error::new(Reason::FieldInvalid, "offset is too large").at("offset"));
-        }
+    if let Some(offset) = offset_of(item)? {
         statement.offset(offset);
     }
     Ok(Select { statement, columns: columns.into(), warnings })
+}
+
+/// The rows that are skipped, where some are. Errors: 400.
+pub(crate) fn offset_of(item: &Item) -> Result<Option<u64>> {
+    match item.offset {
+        Some(offset) if i64::try_from(offset).is_err() => {
+            Err(Error::new(Reason::FieldInvalid, "offset is too large").at("offset"))
+        }
+        offset => Ok(offset.filter(|offset| *offset > 0)),
+    }
 }
 
 /// The smaller of what is asked and what is allowed, with a warning where something was asked for.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use kernel::{Error, Reason, Result};
+use kernel::{Error, Principal, Reason, Result};
 use sea_query::{CaseStatement, Condition, Expr};
 use serde_json::{Map, Value as Json, json};
-use store::{Change, Delete, Guard, Insert, Table, Update, Value};
+use store::{Change, Delete, Guard, Insert, Kind, Update, Value};
 
 use super::{
     compare,
     condition::{self, shortened},
+    plan::Slot,
     scope::{Scope, unknown_column},
     select::{Limits, capped},
 };
@@ -60,7 +61,7 @@ pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<Write> {
         let put_aside =
             target.access.generated.iter().any(|generator| generator.column.on_insert && generator.replaces(position));
         if open && !put_aside {
-            values.push((position, value(table, position, json)?));
+            values.push((position, value(scope, position, json)?));
         } else {
             stripped.push(table.columns[position].name.to_string());
         }
@@ -205,7 +206,7 @@ fn assignments(scope: &Scope<'_>, data: &Map<String, Json>) -> Result<(Vec<Assig
         let put_aside =
             target.access.generated.iter().any(|generator| generator.column.on_update && generator.replaces(position));
         let open = (target.rules_allow(position) && !put_aside).then_some(target.access.columns[position].write);
-        let new = |json| value(table, position, json).map(|value| Expr::Value(value.into()));
+        let new = |json| value(scope, position, json).map(|value| Expr::Value(value.into()));
         let is = |owner: &Expr, what: RowIs| scope.environment.row_is(owner.clone(), what);
         let kept = || table.col(None, position);
         match (open.unwrap_or(Visibility::No), &owner) {
@@ -232,8 +233,12 @@ fn writable_name(scope: &Scope<'_>, name: &str) -> Result<usize> {
     table.position(name).ok_or_else(|| unknown_column(name).at(format!("data.{}", shortened(name))))
 }
 
-fn value(table: &Table, position: usize, json: &Json) -> Result<Value> {
+fn value(scope: &Scope<'_>, position: usize, json: &Json) -> Result<Value> {
+    let table = scope.target().table();
     let column = &table.columns[position];
+    if let Some(marks) = &scope.environment.marks {
+        return Ok(marks.asked(json, &format!("data.{}", column.name), column, false));
+    }
     compare::value(table.dialect, &column.kind, json).map_err(|error| {
         Error::new(Reason::ValueInvalid, format!("Column {}: {error}", column.name)).at(format!("data.{}", column.name))
     })
@@ -256,13 +261,16 @@ fn set_caller(scope: &Scope<'_>, name: &str, values: &mut Vec<Assigned>) {
     if values.iter().any(|(other, _)| *other == position) {
         return;
     }
-    let principal = scope.environment.principal;
-    let Some(number) = principal.user() else { return };
     let kind = &table.columns[position].kind;
-    let caller = kind.accept(&json!(number)).or_else(|_| kind.accept(&json!(principal.id)));
-    if let Ok(caller) = caller {
-        values.push((position, caller));
-    }
+    let Some(known) = caller(scope.environment.principal, kind) else { return };
+    let marks = scope.environment.marks.as_ref();
+    values.push((position, marks.map_or(known, |marks| marks.mark(Slot::Caller(kind.clone())))));
+}
+
+/// The caller as a column of a kind keeps it: the number, or the id. None where no user acts, or where it keeps neither.
+pub(crate) fn caller(principal: &Principal, kind: &Kind) -> Option<Value> {
+    let number = principal.user()?;
+    kind.accept(&json!(number)).or_else(|_| kind.accept(&json!(principal.id))).ok()
 }
 
 fn assign(values: &mut Vec<Assigned>, position: usize, value: Value) {

@@ -39,7 +39,8 @@ pub(super) fn write(outcome: Outcome, request: RequestId) -> Answer {
         Outcome::Explanation(explain) => Answer::ok(json!({ "explain": explain })),
         Outcome::Batch(results, undone) => batch(&results, undone, request),
         single => {
-            let mut out = Vec::with_capacity(64);
+            let rows = if let Outcome::Rows(rows, _) = &single { rows.bytes.len() } else { 0 };
+            let mut out = Vec::with_capacity(64 + rows);
             success(&mut out, &single);
             Answer::raw(out.into())
         }
@@ -62,7 +63,6 @@ fn success(out: &mut Vec<u8>, outcome: &Outcome) {
     out.extend_from_slice(br#"{"success":true"#);
     let warnings = match outcome {
         Outcome::Rows(rows, warnings) => {
-            out.reserve(rows.bytes.len() + 16);
             out.extend_from_slice(br#","data":"#);
             out.extend_from_slice(&rows.bytes);
             warnings.as_slice()

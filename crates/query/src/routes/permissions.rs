@@ -46,8 +46,9 @@ fn tables(room: &Room, group: &Arc<kernel::Group>) -> (Map<String, Json>, Map<St
     let (mut codes, mut columns) = (Map::new(), Map::new());
     let mut tables: Vec<_> = room.schema.tables().collect();
     tables.sort_by(|a, b| a.name.cmp(&b.name));
+    let rights = room.rights_of(group);
     for table in tables {
-        let access = room.access_of(group, table);
+        let access = rights.table(table);
         if access.broken.is_some() || (access.code.is_none() && access.rules.is_empty()) {
             continue;
         }

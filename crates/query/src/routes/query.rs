@@ -26,9 +26,9 @@ pub(super) async fn query(
     State(service): State<Arc<Service>>,
     caller: Caller,
     info: RequestInfo,
-    Json(request): Json<QueryRequest>,
+    Json(request): Json<Box<QueryRequest>>,
 ) -> Result<Answer> {
-    let query = Query::try_from(request)?;
+    let query = Query::try_from(*request)?;
     let audited = Audited::new(&query);
     let outcome = service.query(&caller.0, info.id, query).await;
     audited.record(&caller, &info, &outcome);

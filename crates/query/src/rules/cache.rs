@@ -8,14 +8,19 @@ use std::{
 
 use arc_swap::ArcSwap;
 use kernel::{Error, Group, Result, Tenant, TenantId, toolkits::ToolkitTerms};
-use moka::future::Cache;
 use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 use store::{Schema, Table};
 
 use super::{GroupRules, RowRule, RuleBook, TableAccess, book::broken, canonical_table};
+use crate::compile::plan::{InsertPlan, Plan};
 
 /// Compilations that are kept for a tenant; at one more they are all forgotten.
 const MOST_VARIANTS: usize = 1_000;
+/// Compiled statements that are kept for a group; at one more they are all forgotten.
+const MOST_PLANS: usize = 200;
+/// Bytes of the largest shape that is kept.
+const LARGEST_SHAPE: usize = 2_000;
 
 /// The rules of all tenants that were asked for lately.
 pub struct Rules(Cache<TenantId, Arc<TenantRules>>);
@@ -23,7 +28,7 @@ pub struct Rules(Cache<TenantId, Arc<TenantRules>>);
 /// The rules of one tenant.
 pub struct TenantRules {
     book: ArcSwap<RuleBook>,
-    variants: Mutex<HashMap<Variant, Arc<Compiled>>>,
+    variants: Mutex<HashMap<Variant, Arc<Rights>>>,
     places: RandomState,
 }
 
@@ -35,30 +40,41 @@ struct Variant {
     places: u64,
 }
 
-/// What was compiled for a group, and from what.
-struct Compiled {
-    group: Arc<Group>,
+/// What a group may do, compiled table by table as it is asked for, and from what.
+pub(crate) struct Rights {
+    /// The group with what its places in toolkits add.
+    pub(crate) group: Arc<Group>,
     schema: Arc<Schema>,
     terms: Arc<dyn ToolkitTerms>,
     book: Arc<RuleBook>,
-    codes: Arc<GroupRules>,
+    pub(crate) codes: GroupRules,
     tables: Mutex<HashMap<String, Arc<TableAccess>>>,
+    /// Statements by their shape.
+    plans: Mutex<HashMap<Box<[u8]>, Kept>>,
+}
+
+/// A compiled statement.
+#[derive(Clone)]
+pub(crate) enum Kept {
+    Read(Arc<Plan>),
+    Insert(Arc<InsertPlan>),
 }
 
 impl Rules {
     /// Keeps the rules of at most so many tenants.
     pub fn new(tenants: u64) -> Self {
-        Self(Cache::new(tenants))
+        Self(Cache::new(tenants as usize))
     }
 
     /// The rules of a tenant, read at the first request for it.
     pub async fn of(&self, tenant: &Tenant) -> Result<Arc<TenantRules>> {
-        if let Some(rules) = self.0.get(&tenant.id).await {
+        if let Some(rules) = self.0.get(&tenant.id) {
             return Ok(rules);
         }
-        let book = RuleBook::load(&tenant.folder).await?;
+        // Boxed, as is all that is rare: each request's own work is as large as what it may await.
+        let book = Box::pin(RuleBook::load(&tenant.folder)).await?;
         let rules = Arc::new(TenantRules::new(book));
-        self.0.insert(tenant.id, Arc::clone(&rules)).await;
+        self.0.insert(tenant.id, Arc::clone(&rules));
         Ok(rules)
     }
 
@@ -68,10 +84,10 @@ impl Rules {
         let book = RuleBook::load(&tenant.folder).await?;
         check(&book, schema)?;
         let count = book.rules.len();
-        if let Some(rules) = self.0.get(&tenant.id).await {
+        if let Some(rules) = self.0.get(&tenant.id) {
             rules.book.store(Arc::new(book));
         } else {
-            self.0.insert(tenant.id, Arc::new(TenantRules::new(book))).await;
+            self.0.insert(tenant.id, Arc::new(TenantRules::new(book)));
         }
         Ok(count)
     }
@@ -93,31 +109,13 @@ impl TenantRules {
         Self { book: ArcSwap::from_pointee(book), variants: Mutex::default(), places: RandomState::new() }
     }
 
-    /// What a group may do with a table.
-    pub fn access(
+    /// What a group may do, begun anew where the group, the schema, the book or the toolkits have changed.
+    pub(crate) fn rights(
         &self,
         group: &Arc<Group>,
         schema: &Arc<Schema>,
         terms: &Arc<dyn ToolkitTerms>,
-        table: &Arc<Table>,
-    ) -> Arc<TableAccess> {
-        let compiled = self.compiled(group, schema, terms);
-        if let Some(known) = compiled.tables.lock().get(&table.name) {
-            return Arc::clone(known);
-        }
-        let said = terms.table(&table.name).filter(|_| !table.is_system());
-        let access = Arc::new(TableAccess::compile(group, &compiled.codes, &compiled.book, table, schema, said));
-        compiled.tables.lock().insert(table.name.clone(), Arc::clone(&access));
-        access
-    }
-
-    /// The codes of a group.
-    pub fn codes(&self, group: &Arc<Group>, schema: &Arc<Schema>, terms: &Arc<dyn ToolkitTerms>) -> Arc<GroupRules> {
-        Arc::clone(&self.compiled(group, schema, terms).codes)
-    }
-
-    /// The group's compilation, begun anew where the group, the schema, the book or the toolkits have changed.
-    fn compiled(&self, group: &Arc<Group>, schema: &Arc<Schema>, terms: &Arc<dyn ToolkitTerms>) -> Arc<Compiled> {
+    ) -> Arc<Rights> {
         let book = self.book.load();
         let variant = self.variant(group);
         let mut variants = self.variants.lock();
@@ -129,19 +127,20 @@ impl TenantRules {
         {
             return Arc::clone(known);
         }
-        let compiled = Arc::new(Compiled {
+        let rights = Arc::new(Rights {
             group: Arc::clone(group),
             schema: Arc::clone(schema),
             terms: Arc::clone(terms),
             book: Arc::clone(&book),
-            codes: Arc::new(GroupRules::read(group)),
+            codes: GroupRules::read(group),
             tables: Mutex::default(),
+            plans: Mutex::default(),
         });
         if variants.len() >= MOST_VARIANTS && !variants.contains_key(&variant) {
             variants.clear();
         }
-        variants.insert(variant, Arc::clone(&compiled));
-        compiled
+        variants.insert(variant, Arc::clone(&rights));
+        rights
     }
 
     fn variant(&self, group: &Group) -> Variant {
@@ -155,6 +154,37 @@ impl TenantRules {
             hasher.finish()
         };
         Variant { group: group.id, places }
+    }
+}
+
+impl Rights {
+    /// What the group may do with a table.
+    pub(crate) fn table(&self, table: &Arc<Table>) -> Arc<TableAccess> {
+        if let Some(known) = self.tables.lock().get(&table.name) {
+            return Arc::clone(known);
+        }
+        let said = self.terms.table(&table.name).filter(|_| !table.is_system());
+        let access = TableAccess::compile(&self.group, &self.codes, &self.book, table, &self.schema, said);
+        let access = Arc::new(access);
+        self.tables.lock().insert(table.name.clone(), Arc::clone(&access));
+        access
+    }
+
+    /// The statement of a shape, if it was compiled before.
+    pub(crate) fn plan(&self, shape: &[u8]) -> Option<Kept> {
+        self.plans.lock().get(shape).cloned()
+    }
+
+    /// Keeps a compiled statement. Callers choose the shapes, so that there is an end to how many and how large.
+    pub(crate) fn keep_plan(&self, shape: Vec<u8>, plan: Kept) {
+        if shape.len() > LARGEST_SHAPE {
+            return;
+        }
+        let mut plans = self.plans.lock();
+        if plans.len() >= MOST_PLANS {
+            plans.clear();
+        }
+        plans.insert(shape.into(), plan);
     }
 }
 

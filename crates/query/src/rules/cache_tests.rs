@@ -45,11 +45,11 @@ fn groups_of_one_id_do_not_take_each_others_place() {
         group(0, "toolkit:one", 0, None),
         group(0, "toolkit:two", 0, None),
     ];
-    let first: Vec<_> = groups.iter().map(|group| rules.compiled(group, &schema, &terms)).collect();
+    let first: Vec<_> = groups.iter().map(|group| rules.rights(group, &schema, &terms)).collect();
     for (group, compiled) in groups.iter().zip(&first) {
-        assert!(Arc::ptr_eq(compiled, &rules.compiled(group, &schema, &terms)), "{group:?} was compiled again");
+        assert!(Arc::ptr_eq(compiled, &rules.rights(group, &schema, &terms)), "{group:?} was compiled again");
         let equal = Arc::new(Group::clone(group));
-        assert!(Arc::ptr_eq(compiled, &rules.compiled(&equal, &schema, &terms)), "{group:?} is told by what it says");
+        assert!(Arc::ptr_eq(compiled, &rules.rights(&equal, &schema, &terms)), "{group:?} is told by what it says");
     }
     assert_eq!(rules.variants.lock().len(), groups.len());
 }
@@ -59,9 +59,9 @@ fn what_is_compiled_ends_with_the_toolkits_it_was_compiled_from() {
     let (rules, schema) = (TenantRules::new(RuleBook::default()), Arc::new(Schema::default()));
     let terms: [Arc<dyn ToolkitTerms>; 2] = [Arc::new(NoToolkits), Arc::new(NoToolkits)];
     let group = group(2, "users", 10, None);
-    let before = rules.compiled(&group, &schema, &terms[0]);
-    assert!(Arc::ptr_eq(&before, &rules.compiled(&group, &schema, &terms[0])));
-    assert!(!Arc::ptr_eq(&before, &rules.compiled(&group, &schema, &terms[1])));
+    let before = rules.rights(&group, &schema, &terms[0]);
+    assert!(Arc::ptr_eq(&before, &rules.rights(&group, &schema, &terms[0])));
+    assert!(!Arc::ptr_eq(&before, &rules.rights(&group, &schema, &terms[1])));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn no_more_than_so_many_are_kept() {
     let (rules, schema) = (TenantRules::new(RuleBook::default()), Arc::new(Schema::default()));
     let terms: Arc<dyn ToolkitTerms> = Arc::new(NoToolkits);
     for index in 0..=MOST_VARIANTS {
-        rules.compiled(&group(2, "users", 10, Some(index)), &schema, &terms);
+        rules.rights(&group(2, "users", 10, Some(index)), &schema, &terms);
         assert!(rules.variants.lock().len() <= MOST_VARIANTS);
     }
 }

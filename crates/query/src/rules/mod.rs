@@ -9,7 +9,6 @@ mod group;
 mod row;
 mod table;
 
-pub(crate) use self::row::{Environment, Members};
 pub use self::{
     book::{RuleAction, RuleBook, RuleSource},
     cache::{Rules, TenantRules},
@@ -17,8 +16,12 @@ pub use self::{
     code::{Access, Reach},
     column::{ColumnCode, RowIs, Visibility},
     group::GroupRules,
-    row::RowRule,
+    row::{Operand, RowRule},
     table::{ColumnAccess, TableAccess, canonical_table},
+};
+pub(crate) use self::{
+    cache::{Kept, Rights},
+    row::{Environment, Members},
 };
 
 /// The columns that Insula fills in itself and that only `rwa` may write.

@@ -9,7 +9,10 @@ use store::{Dialect, Kind, Schema, Table, Value};
 
 use super::{RowIs, RuleSource, book::RuleAction, table::canonical_table};
 use crate::{
-    compile::compare::{self, Operands},
+    compile::{
+        compare::{self, Operands},
+        plan::{Marks, Slot},
+    },
     request::{Filter, Op},
 };
 
@@ -86,6 +89,8 @@ pub(crate) struct Environment<'a> {
     pub(crate) now: Timestamp,
     pub(crate) dialect: Dialect,
     pub(crate) members: Members,
+    /// Where marks stand for the values of the caller and the request, if the statement is compiled for more than one.
+    pub(crate) marks: Option<Marks<'a>>,
 }
 
 /// The numbers of the users in the caller's group.
@@ -101,7 +106,10 @@ impl Environment<'_> {
     /// Whether a row, told by its owner column, is so.
     pub(crate) fn row_is(&self, owner: Expr, what: RowIs) -> Expr {
         match (what, &self.members) {
-            (RowIs::Own, _) => owner.eq(self.principal.number),
+            (RowIs::Own, _) => owner.eq(match &self.marks {
+                Some(marks) => Expr::Value(marks.mark(Slot::Owner).into()),
+                None => Expr::val(self.principal.number),
+            }),
             (RowIs::Group, Members::Table(users)) => {
                 let mut select = Query::select();
                 select.column(Alias::new("number")).from(users.clone());
@@ -151,8 +159,18 @@ impl RowRule {
 }
 
 impl Operand {
-    /// The value for a caller; none for a column of the row.
+    /// The value for a caller, or a mark in its place; none for a column of the row.
     pub(crate) fn value(&self, environment: &Environment<'_>) -> Option<Value> {
+        match (&environment.marks, self) {
+            (Some(marks), Self::Principal(..) | Self::Now(_) | Self::Request) => {
+                Some(marks.mark(Slot::Operand(self.clone())))
+            }
+            _ => self.evaluate(environment),
+        }
+    }
+
+    /// The value for a caller; none for a column of the row.
+    pub(crate) fn evaluate(&self, environment: &Environment<'_>) -> Option<Value> {
         let principal = environment.principal;
         Some(match self {
             Self::Constant(value) => value.clone(),
@@ -194,8 +212,8 @@ impl Test {
             }
             Self::Like { table, column, pattern, not } => {
                 let target = table.col(*column);
-                compare::like(environment.dialect, &table.table.columns[*column], target, pattern, *not)
-                    .unwrap_or_else(never)
+                let definition = &table.table.columns[*column];
+                compare::like(environment.dialect, definition, target, pattern.clone(), *not).unwrap_or_else(never)
             }
             Self::Compare { table, column, op, operands, listed } => {
                 let definition = &table.table.columns[*column];
@@ -278,8 +296,8 @@ impl Compiler<'_> {
         let definition = &place.table.columns[position];
         let table = place.clone();
         if let (Op::Like | Op::NotLike, Some(Json::String(pattern))) = (op, value) {
-            let (pattern, not) = (pattern.clone(), op == Op::NotLike);
-            compare::like(place.table.dialect, definition, place.col(position), &pattern, not)?;
+            let (pattern, not) = (compare::pattern(&Json::String(pattern.clone()))?.to_owned(), op == Op::NotLike);
+            compare::like(place.table.dialect, definition, place.col(position), pattern.clone(), not)?;
             return Ok(Test::Like { table, column: position, pattern, not });
         }
         let values: Vec<&Json> = match value {

@@ -173,16 +173,16 @@ fn parameters(statement: &Statement) -> Params {
 /// Runs a statement without an answer and tells how many rows it touched.
 pub(crate) async fn execute(connection: &mut Conn, statement: &Statement) -> Result<u64> {
     if statement.values.is_empty() {
-        connection.query_drop(&statement.sql).await.map_err(map_error)?;
+        connection.query_drop(&*statement.sql).await.map_err(map_error)?;
     } else {
-        connection.exec_drop(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+        connection.exec_drop(&*statement.sql, parameters(statement)).await.map_err(map_error)?;
     }
     Ok(connection.affected_rows())
 }
 
 /// Reads rows for the server's own use.
 pub(crate) async fn rows(connection: &mut Conn, statement: &Statement) -> Result<Vec<Row>> {
-    let mut result = connection.exec_iter(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+    let mut result = connection.exec_iter(&*statement.sql, parameters(statement)).await.map_err(map_error)?;
     let mut found = Vec::new();
     while let Some(row) = result.next().await.map_err(map_error)? {
         found.push(decode::row(row));
@@ -197,7 +197,7 @@ pub(crate) async fn json(
     columns: &[OutputColumn],
     out: &mut Vec<u8>,
 ) -> Result<u64> {
-    let mut result = connection.exec_iter(&statement.sql, parameters(statement)).await.map_err(map_error)?;
+    let mut result = connection.exec_iter(&*statement.sql, parameters(statement)).await.map_err(map_error)?;
     let mut rows = cell::Rows::begin(out, columns);
     while let Some(row) = result.next().await.map_err(map_error)? {
         rows.push(

@@ -88,7 +88,8 @@ impl Postgres {
     pub(crate) async fn write_pipelined(&self, context: &WriteContext, change: &Change) -> Result<Applied> {
         let client = self.client().await?;
         let statement = change.statement()?;
-        let has_key = matches!(change, Change::Insert(insert) if !insert.table.key.is_empty());
+        let inserts = matches!(change, Change::Insert(_) | Change::Row(_));
+        let has_key = inserts && !change.table().key.is_empty();
         let prepared = prepare(&client, &statement.sql).await?;
         let set = prepare(&client, CONTEXT).await?;
         let write = async {
@@ -214,7 +215,7 @@ async fn fetch_prepared(
 /// Runs a statement without an answer and tells how many rows it touched.
 pub(crate) async fn execute(client: &Client, statement: &Statement) -> Result<u64> {
     if statement.values.is_empty() {
-        return client.execute(&statement.sql, &[]).await.map_err(map_error);
+        return client.execute(&*statement.sql, &[]).await.map_err(map_error);
     }
     let prepared = prepare(client, &statement.sql).await?;
     let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();

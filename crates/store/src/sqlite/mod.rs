@@ -16,6 +16,9 @@ use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction, transacti
 
 pub(crate) use error::map as map_error;
 
+/// Bytes that are set aside for an answer before it is there.
+const LARGEST_EXPECTED: usize = 64 << 10;
+
 /// How SQLite databases are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -57,9 +60,12 @@ impl Sqlite {
         &self,
         statement: Arc<Statement>,
         columns: Arc<[OutputColumn]>,
+        expected: usize,
     ) -> Result<(Vec<u8>, u64)> {
+        // A little more, for numbers grow.
+        let expected = (expected + expected / 8).clamp(256, LARGEST_EXPECTED);
         let read = move |connection: &mut rusqlite::Connection| {
-            let mut out = Vec::with_capacity(256);
+            let mut out = Vec::with_capacity(expected);
             let rows = statement::json(connection, &statement, &columns, &mut out)?;
             Ok((out, rows))
         };
@@ -106,7 +112,7 @@ impl Sqlite {
     pub(crate) async fn transaction<T, F>(&self, context: WriteContext, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         self.writer.submit(context, work).await
     }

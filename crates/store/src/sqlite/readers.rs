@@ -77,9 +77,13 @@ impl Readers {
         if let Some(result) = self.try_inline(&work) {
             return result;
         }
-        let Ok(_permit) = self.long.acquire().await else { return Err(Error::Timeout) };
-        let readers = Arc::clone(self);
-        blocking(move || readers.run_long(&work)).await
+        // Boxed: it is rare, and would make every request's own work as large.
+        Box::pin(async move {
+            let Ok(_permit) = self.long.acquire().await else { return Err(Error::Timeout) };
+            let readers = Arc::clone(self);
+            blocking(move || readers.run_long(&work)).await
+        })
+        .await
     }
 
     /// The read here and now; none where no open connection is free or where the budget was too small.

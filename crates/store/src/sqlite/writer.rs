@@ -1,14 +1,14 @@
 //! Writing: one connection, and all writes that wait at a moment share one commit.
 //!
-//! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs
-//! each write in a savepoint of its own inside one transaction, commits once, and only then answers them all. While
-//! the disk syncs, the next group gathers. A tenant without writes holds no thread.
+//! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs it in
+//! one transaction, commits once, and only then answers them all. A write that fails undoes itself alone. While the disk
+//! syncs, the next group gathers. A tenant without writes holds no thread.
 
 use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -22,6 +22,8 @@ use crate::{Error, Result, Transaction, transaction};
 
 /// Writes that share one commit at the most.
 const GROUP: usize = 256;
+/// Groups that get savepoints after one in which a write failed.
+const CAREFUL: u32 = 64;
 
 /// The writing side of one database.
 pub(super) struct Writer {
@@ -31,55 +33,80 @@ pub(super) struct Writer {
     /// Set once a constraint was violated that SQLite checks at the commit: then each write is committed alone, so
     /// that one cannot spoil the commit of others.
     alone: AtomicBool,
+    /// Groups that still get savepoints, after one in which a write failed.
+    careful: AtomicU32,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<Job>,
+    waiting: Vec<Box<dyn Job>>,
     /// Whether a thread is at work on this queue.
     running: bool,
 }
 
-/// Runs on the writing connection; is told the error instead where no transaction could begin.
-type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Finished + Send>;
-
-/// A write that has run but is not committed.
-struct Finished {
-    /// Whether its savepoint is kept.
-    keep: bool,
+/// A write that waits for its turn.
+trait Job: Send {
+    /// Runs it on the writing connection, again where what it did was undone. Tells whether to keep what it did.
+    fn run(&mut self, connection: &mut Connection) -> bool;
     /// Tells the caller how it went, once the commit has succeeded or failed.
-    answer: Box<dyn FnOnce(Result<()>) + Send>,
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct Submitted<T, F> {
+    work: F,
+    context: WriteContext,
+    caller: Caller,
+    /// What came of it the last time; none where it has not run to its end.
+    result: Option<Result<T>>,
+    sender: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Job for Submitted<T, F>
+where
+    T: Send,
+    F: Fn(&mut Transaction<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, connection: &mut Connection) -> bool {
+        self.result = None;
+        self.caller.set(&self.context);
+        let connection = transaction::Connection::Sqlite(connection);
+        let result = (self.work)(&mut Transaction { connection, context: &self.context });
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let answer = match (self.result, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(Error::Driver("a write was abandoned: its work panicked".into())),
+        };
+        // The caller may have gone; the write stands all the same.
+        let _ = self.sender.send(answer);
+    }
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
         let caller = Caller::install(&connection)?;
-        Ok(Self { connection: Mutex::new(connection), queue: Mutex::default(), caller, alone: AtomicBool::new(false) })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            queue: Mutex::default(),
+            caller,
+            alone: AtomicBool::new(false),
+            careful: AtomicU32::new(0),
+        })
     }
 
     /// Queues a write and waits until it is on disk.
     pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
         let caller = self.caller.clone();
-        let job: Job = Box::new(move |connection| {
-            let result = connection.and_then(|connection| {
-                caller.set(&context);
-                let connection = transaction::Connection::Sqlite(connection);
-                work(&mut Transaction { connection, context: &context })
-            });
-            let keep = result.is_ok();
-            let answer = move |committed: Result<()>| {
-                // The caller may have gone; the write stands all the same.
-                let _ = sender.send(result.and_then(|value| committed.map(|()| value)));
-            };
-            Finished { keep, answer: Box::new(answer) }
-        });
-        self.enqueue(job);
-        receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned: its work panicked".into())))
+        self.enqueue(Box::new(Submitted { work, context, caller, result: None, sender }));
+        receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned".into())))
     }
 
     /// Runs a pragma between two groups.
@@ -87,7 +114,7 @@ impl Writer {
         self.connection.lock().execute_batch(pragma).map_err(map_error)
     }
 
-    fn enqueue(self: &Arc<Self>, job: Job) {
+    fn enqueue(self: &Arc<Self>, job: Box<dyn Job>) {
         let mut queue = self.queue.lock();
         queue.waiting.push(job);
         if !std::mem::replace(&mut queue.running, true) {
@@ -100,14 +127,58 @@ impl Writer {
     fn drain(&self) {
         let mut connection = self.connection.lock();
         while let Some(group) = self.next_group() {
-            let grouped = group.len() > 1;
-            if commit_group(&mut connection, group, grouped) {
-                self.alone.store(true, Ordering::Relaxed);
-            }
+            self.commit(&mut connection, group);
         }
     }
 
-    fn next_group(&self) -> Option<Vec<Job>> {
+    /// Runs and commits a group.
+    fn commit(&self, connection: &mut Connection, mut group: Vec<Box<dyn Job>>) {
+        let committed = self.run_group(connection, &mut group).and_then(|()| run(connection, "COMMIT"));
+        if let Err(error) = &committed {
+            tracing::error!(%error, writes = group.len(), "a group of writes could not be committed");
+            undo(connection);
+        }
+        self.answer(group, &committed);
+    }
+
+    /// Runs a group in a transaction, which it leaves open.
+    ///
+    /// Most groups go well as a whole, so that no write gets a savepoint at first: SQLite would keep a copy of every page
+    /// that the write touches. Where one fails all are undone, and run again with savepoints.
+    fn run_group(&self, connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        run(connection, "BEGIN IMMEDIATE")?;
+        let careful = self.careful.load(Ordering::Relaxed);
+        if careful == 0 || group.len() == 1 {
+            if group.iter_mut().all(|job| run_job(connection, &mut **job)) {
+                return Ok(());
+            }
+            undo(connection);
+            run(connection, "BEGIN IMMEDIATE")?;
+            if group.len() == 1 {
+                return Ok(());
+            }
+        }
+        self.careful.store(careful.checked_sub(1).unwrap_or(CAREFUL), Ordering::Relaxed);
+        group.iter_mut().try_for_each(|job| run_in_savepoint(connection, &mut **job))
+    }
+
+    /// Tells every caller how it went. Where one of several writes left a deferred constraint violated, all are told to try
+    /// again, and the guilty one will hear of it alone.
+    fn answer(&self, group: Vec<Box<dyn Job>>, committed: &rusqlite::Result<()>) {
+        let spoiled =
+            group.len() > 1 && committed.as_ref().is_err_and(|error| matches!(again(error), Error::ForeignKey));
+        if spoiled {
+            self.alone.store(true, Ordering::Relaxed);
+        }
+        for job in group {
+            job.answer(match committed {
+                Err(error) if spoiled => Err(Error::Conflict(error.to_string().into())),
+                other => other.as_ref().copied().map_err(again),
+            });
+        }
+    }
+
+    fn next_group(&self) -> Option<Vec<Box<dyn Job>>> {
         let mut queue = self.queue.lock();
         if queue.waiting.is_empty() {
             queue.running = false;
@@ -119,47 +190,23 @@ impl Writer {
     }
 }
 
-/// Runs and commits a group. Tells whether one of several writes left a deferred constraint violated; then all of them
-/// are told to try again, and the guilty one will hear of it alone.
-fn commit_group(connection: &mut Connection, group: Vec<Job>, grouped: bool) -> bool {
-    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
-        refuse(group, &error);
-        return false;
-    }
-    let finished: Vec<_> = group.into_iter().filter_map(|job| run_job(connection, job)).collect();
-    let committed = run(connection, "COMMIT");
-    if committed.is_err() {
-        // A failed commit may leave the transaction open; nothing of the group may linger.
-        let _ = run(connection, "ROLLBACK");
-    }
-    let spoiled = grouped && committed.as_ref().is_err_and(|error| matches!(again(error), Error::ForeignKey));
-    for Finished { answer, .. } in finished {
-        answer(match &committed {
-            Err(error) if spoiled => Err(Error::Conflict(error.to_string().into())),
-            other => other.as_ref().copied().map_err(again),
-        });
-    }
-    spoiled
+/// Runs a write. A panic in it is a failure.
+fn run_job(connection: &mut Connection, job: &mut dyn Job) -> bool {
+    std::panic::catch_unwind(AssertUnwindSafe(|| job.run(connection))).unwrap_or(false)
 }
 
-/// Runs one write in its savepoint. A panic in it undoes it alone.
-fn run_job(connection: &mut Connection, job: Job) -> Option<Finished> {
-    if run(connection, "SAVEPOINT write").is_err() {
-        return None;
+/// Runs a write in a savepoint of its own, so that its failure undoes it alone.
+fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
+    run(connection, "SAVEPOINT write")?;
+    if !run_job(connection, job) {
+        run(connection, "ROLLBACK TO write")?;
     }
-    let finished = std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(connection)))).ok();
-    if !finished.as_ref().is_some_and(|finished| finished.keep) {
-        let _ = run(connection, "ROLLBACK TO write");
-    }
-    let _ = run(connection, "RELEASE write");
-    finished
+    run(connection, "RELEASE write")
 }
 
-fn refuse(group: Vec<Job>, error: &rusqlite::Error) {
-    tracing::error!(%error, writes = group.len(), "a group of writes could not begin");
-    for job in group {
-        (job(Err(again(error))).answer)(Ok(()));
-    }
+fn undo(connection: &Connection) {
+    // Some failures have undone it already.
+    let _ = run(connection, "ROLLBACK");
 }
 
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

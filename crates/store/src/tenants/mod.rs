@@ -13,7 +13,7 @@ mod tables;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kernel::{
@@ -101,7 +101,7 @@ pub struct Tenants {
     control: Control,
     servers: Servers,
     open: Cache<TenantId, Arc<OpenTenant>>,
-    lookups: Cache<Lookup, Option<Arc<TenantRecord>>>,
+    lookups: quick_cache::sync::Cache<Lookup, (Instant, Option<Arc<TenantRecord>>)>,
     /// What is done with each database that was opened. It lives elsewhere, and may hold these tenants itself.
     after_opening: OnceLock<Weak<dyn AfterOpening>>,
     /// One tenant is made or removed at a time.
@@ -140,7 +140,7 @@ impl Tenants {
         let tenants = Self {
             data: data.to_owned(),
             open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
-            lookups: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED).build(),
+            lookups: quick_cache::sync::Cache::new(100_000),
             after_opening: OnceLock::new(),
             changing: tokio::sync::Mutex::new(()),
             config,
@@ -186,7 +186,7 @@ impl Tenants {
         let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
         seed(&record.tenant, &open).await?;
         self.insert(&mut record, new.first, &open.key).await?;
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         Ok(Arc::clone(&record.tenant))
     }
 
@@ -219,7 +219,7 @@ impl Tenants {
         self.control.claim(&self.keys).await?;
         let rewrapped = self.control.rewrap(self.keys.all(), new.clone(), Arc::new(tell)).await?;
         self.keys.add(new);
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         self.control.flush().await?;
         Ok(rewrapped)
     }
@@ -238,7 +238,7 @@ impl Tenants {
     /// Stops a tenant from answering, or lets it answer again. Other processes notice within two seconds.
     pub async fn set_status(&self, tenant: &Tenant, status: TenantStatus) -> kernel::Result<()> {
         self.control.set_status(tenant.id, status).await?;
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Tenants {
             crate::Error::Unique(_) => Error::new(Reason::NameTaken, "Another tenant has this domain").at("domain"),
             other => other.into(),
         })?;
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         self.open.invalidate(&tenant.id).await;
         Ok(())
     }
@@ -259,7 +259,7 @@ impl Tenants {
     /// Changes the origins of web pages that may call a tenant.
     pub async fn set_cors_origins(&self, tenant: &Tenant, origins: &[String]) -> kernel::Result<()> {
         self.control.set_cors_origins(tenant.id, origins).await?;
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         Ok(())
     }
 
@@ -275,7 +275,7 @@ impl Tenants {
         let system = key.and_then(|key| record.urls(&key)).ok().and_then(|(_, system)| system);
         self.control.begin_deletion(record, context).await?;
         self.control.flush().await?;
-        self.lookups.invalidate_all();
+        self.lookups.clear();
         self.open.invalidate(&record.tenant.id).await;
         if let Some(url) = system {
             Location::system(record, &url)?.wipe_leftovers(&self.servers).await?;
@@ -289,7 +289,11 @@ impl Tenants {
             return Ok(open);
         }
         // Boxed: it is large and rare, and would make every request's own work as large.
-        let opening = Box::pin(async {
+        Box::pin(self.open_anew(tenant)).await
+    }
+
+    async fn open_anew(&self, tenant: &Tenant) -> kernel::Result<Arc<OpenTenant>> {
+        let opening = async {
             let record = self.control.find(&Lookup::Id(tenant.id), &self.data).await?;
             let record = record.ok_or_else(|| Error::plain(Reason::NotFound))?;
             let key = record.data_key(&self.keys).await?;
@@ -299,7 +303,7 @@ impl Tenants {
                 work.opened(&open).await;
             }
             Ok(open)
-        });
+        };
         self.open.try_get_with(tenant.id, opening).await.map_err(|error: Arc<Error>| {
             let copy = Error::new(error.reason, error.message.clone());
             Error { field: error.field.clone(), retry_after: error.retry_after, ..copy }.because(error.to_string())
@@ -352,12 +356,26 @@ impl Tenants {
     }
 
     async fn look_up(&self, lookup: Lookup) -> kernel::Result<Option<Arc<TenantRecord>>> {
-        if let Some(known) = self.lookups.get(&lookup).await {
+        if let Some(known) = self.known(&lookup) {
             return Ok(known);
         }
+        let asked = Instant::now();
         let found = self.control.find(&lookup, &self.data).await?;
-        self.lookups.insert(lookup, found.clone()).await;
+        self.lookups.insert(lookup, (asked, found.clone()));
         Ok(found)
+    }
+
+    /// What was found out a moment ago.
+    fn known(&self, lookup: &Lookup) -> Option<Option<Arc<TenantRecord>>> {
+        let (asked, found) = self.lookups.get(lookup)?;
+        (asked.elapsed() < BELIEVED).then_some(found)
+    }
+
+    fn find(&self, lookup: Lookup) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+        match self.known(&lookup) {
+            Some(known) => Box::pin(std::future::ready(Ok(tenant(known)))),
+            None => Box::pin(async move { Ok(tenant(self.look_up(lookup).await?)) }),
+        }
     }
 
     async fn finish_deletions(&self) -> crate::Result<()> {
@@ -383,15 +401,15 @@ impl Tenants {
 
 impl TenantDirectory for Tenants {
     fn by_domain<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, kernel::Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { Ok(tenant(self.look_up(Lookup::Domain(domain.to_owned())).await?)) })
+        self.find(Lookup::Domain(domain.to_owned()))
     }
 
     fn by_id(&self, id: TenantId) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { Ok(tenant(self.look_up(Lookup::Id(id)).await?)) })
+        self.find(Lookup::Id(id))
     }
 
     fn first(&self) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { Ok(tenant(self.look_up(Lookup::First).await?)) })
+        self.find(Lookup::First)
     }
 }
 

@@ -1,0 +1,78 @@
+//! Reads, by the plan of their shape where they were compiled before.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use kernel::Result;
+use serde_json::Value as Json;
+
+use crate::{
+    Outcome,
+    compile::{
+        plan::{Marks, Plan, Request},
+        select::{self, Limits, Select},
+        shape::Shape,
+    },
+    request::{Action, Item, Query},
+    rules::{Environment, Kept, Members},
+    run::first_number,
+    service::{Room, scope},
+};
+
+/// Runs a single read.
+pub(crate) async fn read(
+    room: &Room,
+    environment: Environment<'_>,
+    query: &Query,
+    item: &Item,
+    limits: &Limits,
+) -> Result<Outcome> {
+    let shape = Shape::of(query.action, &query.table, item, limits);
+    let plan = match room.rights.plan(&shape.key) {
+        Some(Kept::Read(plan)) => plan,
+        _ => {
+            let plan = Arc::new(plan(room, &environment, query, item, limits, &shape.values)?);
+            // A list of members is as it is at this moment.
+            if matches!(environment.members, Members::Table(_)) {
+                room.rights.keep_plan(shape.key, Kept::Read(Arc::clone(&plan)));
+            }
+            plan
+        }
+    };
+    let statement = plan.fill(&Request { values: &shape.values, environment: &environment, item, limits })?;
+    drop(environment);
+    let database = &room.open.data;
+    Ok(match query.action {
+        Action::Count => Outcome::Count(first_number(&database.run(statement).await?)?),
+        _ => {
+            let rows = database.run_json(statement, &plan.columns, plan.size.load(Ordering::Relaxed)).await?;
+            plan.size.store(rows.bytes.len(), Ordering::Relaxed);
+            Outcome::Rows(rows, plan.warnings.clone())
+        }
+    })
+}
+
+/// Compiles a read for all requests of its shape.
+fn plan(
+    room: &Room,
+    environment: &Environment<'_>,
+    query: &Query,
+    item: &Item,
+    limits: &Limits,
+    values: &[&Json],
+) -> Result<Plan> {
+    let Environment { principal, request, now, dialect, ref members, .. } = *environment;
+    let marks = Some(Marks::new(values));
+    let marking = Environment { principal, request, now, dialect, members: members.clone(), marks };
+    let scope = scope(room, &marking, query, item)?;
+    let (statement, columns, warnings) = match query.action {
+        Action::Count => (select::count(&scope, item, limits)?, Arc::default(), Vec::new()),
+        _ => {
+            let Select { statement, columns, warnings } = select::select(&scope, item, limits)?;
+            (statement, columns, warnings)
+        }
+    };
+    drop(scope);
+    let marks = marking.marks.unwrap_or_else(|| Marks::new(&[]));
+    let plan = Plan::new(dialect, &statement, marks, columns, warnings);
+    Ok(if query.action == Action::Select { plan.limited(select::offset_of(item)?.is_some()) } else { plan })
+}
