@@ -24,6 +24,7 @@ pub fn routes(settings: Arc<Settings>, file: Arc<dyn TenantFile>) -> Routes {
         .routes(routes!(list::list))
         .routes(routes!(change::change))
         .routes(routes!(remove::remove))
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
         .with_state(Arc::new(Doors { settings, file }))
 }
 

@@ -15,7 +15,10 @@ use crate::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::new().routes(routes!(list_toolkits)).routes(routes!(associate, dissociate))
+    OpenApiRouter::new()
+        .routes(routes!(list_toolkits))
+        .routes(routes!(associate, dissociate))
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
 }
 
 fn context(caller: &Caller, info: &RequestInfo) -> WriteContext {
