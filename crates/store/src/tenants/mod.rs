@@ -166,6 +166,11 @@ impl Tenants {
         Control::check(data, config, control_tables.into(), &keys.into()).await
     }
 
+    /// The data folder.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
     /// Makes a tenant. `seed` fills its database before anyone can reach it, so that it is there whole or not at all.
     ///
     /// Errors: 400 `field_invalid`; 409 `name_taken`, `already_initialised`; 503.
