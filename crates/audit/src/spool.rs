@@ -113,19 +113,16 @@ impl Spool {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let mut current = self.current.lock();
         let Current { file, not_before } = &mut *current;
-        let (open, good) = match file {
-            Some(open) => {
-                self.require_room(bytes)?;
-                open
+        let (open, good) = if let Some(open) = file {
+            self.require_room(bytes)?;
+            open
+        } else {
+            if not_before.is_some_and(|moment| Instant::now() < moment) {
+                return Err(io::Error::other("no file can be begun"));
             }
-            None => {
-                if not_before.is_some_and(|moment| Instant::now() < moment) {
-                    return Err(io::Error::other("no file can be begun"));
-                }
-                // Looking for room costs a look at every file.
-                let begun = self.begin(bytes).inspect_err(|_| *not_before = Some(Instant::now() + PAUSE))?;
-                file.insert((begun, 0))
-            }
+            // Looking for room costs a look at every file.
+            let begun = self.begin(bytes).inspect_err(|_| *not_before = Some(Instant::now() + PAUSE))?;
+            file.insert((begun, 0))
         };
         if let Err(error) = open.write_all(bytes) {
             // On a full disk what was written of the line goes, and the file stays: the next entry shall not begin another.

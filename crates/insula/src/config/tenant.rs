@@ -26,12 +26,14 @@ const RULES: &str = "rules.toml";
 const MAIL: &str = "mail";
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What finds the mistakes in the text of a file.
+type Check = fn(&Config, Source<'_>) -> Vec<Mistake>;
+
 /// The mistakes in the files of a tenant's folder: `identity.toml`, `rules.toml`, `columns.toml`, toolkits and the letters in `mail`. Whether
 /// tables and columns are there is known to the database alone, and not checked.
 pub async fn check_tenant(config: &Config, folder: &Path) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    let checks: [(_, fn(&Config, Source<'_>) -> Vec<Mistake>); 3] =
-        [(IDENTITY, identity), (RULES, rules), (columns::FILE, system_columns)];
+    let checks: [(_, Check); 3] = [(IDENTITY, identity), (RULES, rules), (columns::FILE, system_columns)];
     for (name, check) in checks {
         let file = folder.join(name);
         match read(&file) {

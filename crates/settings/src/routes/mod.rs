@@ -7,7 +7,7 @@ mod remove;
 use std::sync::Arc;
 
 use edge::{Caller, RequestInfo, Routes};
-use kernel::{Cause, WriteContext, settings::TenantFile};
+use kernel::{WriteContext, settings::TenantFile};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Author, Settings};
@@ -29,6 +29,6 @@ pub fn routes(settings: Arc<Settings>, file: Arc<dyn TenantFile>) -> Routes {
 }
 
 fn author(caller: &Caller, info: &RequestInfo) -> Author {
-    let context = WriteContext { user: caller.principal().user(), request: Some(info.id), cause: Cause::Api };
+    let context = WriteContext::of_request(caller.principal().user(), info.id);
     Author { context, client: Some(info.client) }
 }
