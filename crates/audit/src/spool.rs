@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +18,9 @@ use crate::{
     segment::{self, Aside},
 };
 
+/// Time in which no file is begun after one could not be.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Where entries wait until they are moved into their tenants' tables.
 ///
 /// An entry is one `write` to a file of this process, so that a process that is killed loses none. The file is locked as
@@ -25,11 +29,20 @@ use crate::{
 pub struct Spool {
     folder: PathBuf,
     most: u64,
-    current: Mutex<Option<File>>,
+    current: Mutex<Current>,
     /// Bytes of all files when they were last counted, and what was written since.
     used: AtomicU64,
     /// Entries since the last report that are in the log alone.
     refused: AtomicU64,
+}
+
+/// The file that is being written.
+#[derive(Debug, Default)]
+struct Current {
+    /// With the bytes of its whole lines.
+    file: Option<(File, u64)>,
+    /// When the next may be begun, after one could not.
+    not_before: Option<Instant>,
 }
 
 impl Spool {
@@ -50,16 +63,21 @@ impl Spool {
 
     /// Whether this process has written something since [`Self::seal`].
     pub(crate) fn is_dirty(&self) -> bool {
-        self.current.lock().is_some()
+        self.current.lock().file.is_some()
     }
 
     /// Ends the file that is being written; the next entry begins another.
     pub(crate) fn seal(&self) {
-        self.current.lock().take();
+        self.current.lock().file.take();
     }
 
-    /// Counts the bytes of all files.
+    /// Counts the bytes of all files, after some were moved.
     pub(crate) fn measure(&self) {
+        self.count();
+        self.current.lock().not_before = None;
+    }
+
+    fn count(&self) {
         self.used.store(segment::total_size(&self.folder), Ordering::Relaxed);
     }
 
@@ -94,26 +112,44 @@ impl Spool {
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let mut current = self.current.lock();
-        let file = match &mut *current {
-            Some(file) => file,
-            None => current.insert(self.begin()?),
+        let Current { file, not_before } = &mut *current;
+        let (open, good) = if let Some(open) = file {
+            self.require_room(bytes)?;
+            open
+        } else {
+            if not_before.is_some_and(|moment| Instant::now() < moment) {
+                return Err(io::Error::other("no file can be begun"));
+            }
+            // Looking for room costs a look at every file.
+            let begun = self.begin(bytes).inspect_err(|_| *not_before = Some(Instant::now() + PAUSE))?;
+            file.insert((begun, 0))
         };
+        if let Err(error) = open.write_all(bytes) {
+            // On a full disk what was written of the line goes, and the file stays: the next entry shall not begin another.
+            if open.set_len(*good).is_err() {
+                *file = None;
+                *not_before = Some(Instant::now() + PAUSE);
+            }
+            return Err(error);
+        }
+        *good += bytes.len() as u64;
+        self.used.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn require_room(&self, bytes: &[u8]) -> io::Result<()> {
         if self.used.load(Ordering::Relaxed) + bytes.len() as u64 > self.most {
             return Err(io::Error::other("audit.max_spool_size is reached"));
         }
-        let written = file.write_all(bytes);
-        if written.is_err() {
-            // What may be the half of a line is the end of its file.
-            current.take();
-        }
-        self.used.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        written
+        Ok(())
     }
 
-    /// A new file under the lock of this process. It has its name only then, so that nobody takes it for a dead one's.
-    fn begin(&self) -> io::Result<File> {
+    /// A new file under the lock of this process, where there is room for its first line. It has its name only then, so
+    /// that nobody takes it for a dead one's.
+    fn begin(&self, first: &[u8]) -> io::Result<File> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        self.measure();
+        self.count();
+        self.require_room(first)?;
         let name = Uuid::now_v7().simple().to_string();
         let unnamed = self.folder.join(format!("{name}.{}", segment::NEW));
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&unnamed)?;
@@ -132,6 +168,13 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::File,
+        io::{Seek, SeekFrom},
+    };
+
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
     use super::Spool;
     use crate::{
         entry::Line,
@@ -210,6 +253,52 @@ mod tests {
         let kept = all(&spool);
         assert_eq!(kept[..3], ["first", "second", "0"]);
         assert_eq!((kept.len() as u64, spool.take_refused()), (2 + 20 - refused, 0));
+    }
+
+    /// A file that cannot grow: a disk that is full.
+    fn full_disk(length: u64) -> File {
+        let file = memfd_create("spool", MemfdFlags::ALLOW_SEALING).unwrap();
+        let file = File::from(file);
+        file.set_len(length).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        file
+    }
+
+    #[test]
+    fn on_a_full_disk_the_file_is_kept_without_the_half_of_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 1 << 20);
+        spool.append(&line("whole"));
+        let page = 4_096;
+        let mut full = full_disk(page);
+        full.seek(SeekFrom::Start(page - 10)).unwrap();
+        spool.current.lock().file = Some((full, page - 10));
+        for _ in 0..3 {
+            spool.append(&line("lost"));
+        }
+        assert_eq!((spool.take_refused(), spool.is_dirty()), (3, true));
+        let length = spool.current.lock().file.as_ref().map(|(file, good)| (file.metadata().unwrap().len(), *good));
+        assert_eq!(length, Some((page - 10, page - 10)));
+        assert_eq!(segment::list(spool.folder()).unwrap().len(), 1, "no file was begun for them");
+    }
+
+    #[test]
+    fn where_there_is_no_room_no_file_is_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path(), 500);
+        spool.append(&line("fits"));
+        spool.seal();
+        spool.append(&line(&"too long ".repeat(50)));
+        assert_eq!(segment::list(spool.folder()).unwrap().len(), 1);
+        assert!(!spool.is_dirty());
+        // Nor is it tried again for each that follows.
+        segment::list(spool.folder()).unwrap().into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        spool.append(&line("at once"));
+        assert_eq!(spool.take_refused(), 2);
+        spool.measure();
+        spool.append(&line("later"));
+        spool.seal();
+        assert_eq!(all(&spool), ["later"]);
     }
 
     #[test]

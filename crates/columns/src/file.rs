@@ -5,19 +5,26 @@ use std::path::Path;
 use kernel::columns::ColumnChoices;
 use serde::Deserialize;
 
-const FILE: &str = "columns.toml";
+/// The file's name.
+pub const FILE: &str = "columns.toml";
 const MOST_BYTES: u64 = 256 << 10;
 
 /// The file's keys: those of the section in `insula.toml`, and the names of other implementations.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct TenantColumns {
-    pub(crate) enabled: Option<bool>,
-    pub(crate) core: Option<bool>,
-    pub(crate) overrides: ColumnChoices,
-    pub(crate) core_overrides: ColumnChoices,
-    pub(crate) system_column_overrides: ColumnChoices,
-    pub(crate) core_system_column_overrides: ColumnChoices,
+pub struct TenantColumns {
+    /// Whether the tenant's own tables get the system columns that they lack; as `insula.toml` says where absent.
+    pub enabled: Option<bool>,
+    /// Whether Insula's tables of users and groups get them, too; as `insula.toml` says where absent.
+    pub core: Option<bool>,
+    /// What single tables do not get, by their names: `{ all = false }`, `{ pinned_to = false }`.
+    pub overrides: ColumnChoices,
+    /// The same for Insula's tables of users and groups.
+    pub core_overrides: ColumnChoices,
+    /// The same as `overrides`.
+    pub system_column_overrides: ColumnChoices,
+    /// The same as `core_overrides`.
+    pub core_system_column_overrides: ColumnChoices,
 }
 
 /// Reads the file of a tenant's folder; none is as good as an empty one. The error names file, line and key.

@@ -12,4 +12,5 @@ mod policy;
 mod service;
 
 pub use config::SystemColumnsConfig;
+pub use file::{FILE, TenantColumns};
 pub use service::Columns;

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use kernel::{Cause, Error, Reason, RequestId, Result, Tenant, WriteContext, time::Timestamp};
+use kernel::{Error, Reason, RequestId, Result, Tenant, WriteContext, time::Timestamp};
 use store::{Ddl, OpenTenant, Transaction};
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ pub(crate) struct Visitor {
 impl Visitor {
     /// The context of a write for a user, or for nobody yet.
     pub(crate) fn context(&self, user: Option<i64>) -> WriteContext {
-        WriteContext { user, request: Some(self.request), cause: Cause::Api }
+        WriteContext::of_request(user, self.request)
     }
 }
 

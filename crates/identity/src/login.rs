@@ -45,7 +45,7 @@ impl Identity {
             Err(error) => Err(error),
         };
         let user = outcome.as_ref().ok().map(|entered| entered.user.number);
-        let reason = outcome.as_ref().err().map_or("ok", |error| error.reason.word());
+        let reason = kernel::error::outcome_word(&outcome);
         // What cannot be a name may be a password in the wrong field.
         let username =
             name.filter(|name| fitness::check_username(name).or_else(|_| fitness::check_email(name)).is_ok());

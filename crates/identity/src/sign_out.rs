@@ -96,7 +96,7 @@ impl Identity {
         let outcome = self.try_clear_sessions(tenant, visitor, caller, number).await;
         tracing::info!(
             target: "audit", action = "clear-sessions",
-            outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()), tenant = tenant.name,
+            outcome = kernel::error::outcome_word(&outcome), tenant = tenant.name,
             user = caller.user(), of = number, sessions = outcome.as_ref().ok(), client = %visitor.client,
             request_id = %visitor.request,
         );

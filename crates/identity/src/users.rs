@@ -30,6 +30,11 @@ impl Identity {
         Ok(users::list(&open.system, after, limit.min(PAGE)).await?)
     }
 
+    /// Of the active users the one with the most power, and of those the first.
+    pub async fn most_powerful_user(&self, open: &OpenTenant) -> Result<Option<User>> {
+        Ok(users::most_powerful(&open.system).await?)
+    }
+
     /// A user by name or e-mail address, in any case.
     pub async fn find_user(&self, open: &OpenTenant, name: &str) -> Result<Option<User>> {
         Ok(users::find(&open.system, &lookup(name)).await?.map(|stored| stored.user))

@@ -49,6 +49,15 @@ impl Given {
         Ok(Self { key, others, folder: None })
     }
 
+    /// The same without making one. Errors: [`Failure::Missing`] where there is none.
+    pub(crate) async fn present(config: &Config) -> Result<Self> {
+        let configured = config.master_key.is_some() || config.master_key_command.is_some();
+        if !configured && !config.data.join(FILE).exists() {
+            return Err(Failure::Missing(format!("there is no {FILE} in {}", config.data.display())));
+        }
+        Self::of(config).await
+    }
+
     /// All of them as the store wants them. In the data folder, a key that appears later is found there.
     pub(crate) fn keys(&self) -> MasterKeys {
         let (key, others) = (self.key.clone(), self.others.clone());

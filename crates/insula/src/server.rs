@@ -8,7 +8,7 @@ use std::{
 
 use audit::Spool;
 use edge::{App, Edge, EdgeConfig, RateLimitConfig};
-use kernel::{Reason, restart::RestartKind};
+use kernel::{Reason, network::WIDE, restart::RestartKind};
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
@@ -246,7 +246,6 @@ async fn open(config: Config, spool: Arc<Spool>, patient: bool) -> Result<Instal
 
 /// Whoever may name any address as the client's own stands at every desk.
 fn warn_of_trust(config: &Config) {
-    const WIDE: u8 = 8;
     let lists = [&config.identity.whitelisted_pin_ips, &config.identity.whitelisted_string_ips];
     let listed = lists.iter().any(|list| !list.is_empty());
     if let Some(network) = config.server.trusted_proxies.iter().find(|network| listed && network.prefix_len() < WIDE) {

@@ -166,6 +166,11 @@ impl fmt::Debug for Ticket {
     }
 }
 
+/// What the audit log calls an outcome: `ok`, or the word of the reason.
+pub fn outcome_word<T>(outcome: &Result<T>) -> &'static str {
+    outcome.as_ref().err().map_or("ok", |error| error.reason.word())
+}
+
 impl Error {
     /// An error with its reason and a message for people.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {

@@ -5,6 +5,9 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The fewest bits that the addresses of a network share that is somebody's own, such as `10.0.0.0/8` or `fd00::/8`.
+pub const WIDE: u8 = 8;
+
 /// A CIDR block or a single address. IPv4 is never written as IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
@@ -21,12 +24,14 @@ impl Network {
     }
 }
 
-/// Refuses a list of networks with a network of all addresses in it: it would keep nobody out.
+/// Refuses a list with a network in it that is no one's own: two halves of all addresses keep out nobody, either.
 pub fn check_list(networks: &[Network]) -> Result<(), String> {
-    if networks.iter().any(|network| network.prefix_len() == 0) {
-        return Err("a network of all addresses is no list; name the networks of your desks".to_owned());
+    match networks.iter().find(|network| network.prefix_len() < WIDE) {
+        Some(wide) => Err(format!(
+            "a network as large as {wide} keeps nobody out; name the networks of your desks, /{WIDE} or smaller"
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl FromStr for Network {
@@ -83,7 +88,7 @@ impl Serialize for Network {
 
 #[cfg(test)]
 mod tests {
-    use super::Network;
+    use super::{Network, check_list};
 
     fn contains(network: &str, address: &str) -> bool {
         network.parse::<Network>().unwrap().contains(address.parse().unwrap())
@@ -104,6 +109,17 @@ mod tests {
         assert!(contains("192.0.2.7", "::ffff:192.0.2.7") && contains("::ffff:192.0.2.7", "192.0.2.7"));
         assert!(contains("::ffff:192.0.2.0/120", "192.0.2.9") && !contains("::ffff:192.0.2.0/120", "192.0.3.9"));
         assert!(!contains("::/0", "192.0.2.7"));
+    }
+
+    #[test]
+    fn a_list_has_no_network_of_everybody() {
+        let checked = |text: &str| check_list(&[text.parse().unwrap()]);
+        for good in ["10.0.0.0/8", "192.0.2.7", "fd00::/8", "2001:db8::/32"] {
+            checked(good).unwrap();
+        }
+        for wide in ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/7", "::/0", "2000::/3", "fc00::/7"] {
+            assert!(checked(wide).unwrap_err().contains(wide), "{wide}");
+        }
     }
 
     #[test]

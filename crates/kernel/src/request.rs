@@ -78,6 +78,11 @@ impl WriteContext {
     pub const fn system() -> Self {
         Self { user: None, request: None, cause: Cause::Job }
     }
+
+    /// A write that a request asks for.
+    pub const fn of_request(user: Option<i64>, request: RequestId) -> Self {
+        Self { user, request: Some(request), cause: Cause::Api }
+    }
 }
 
 #[cfg(test)]

@@ -71,11 +71,12 @@ pub(crate) fn is_field(name: &str) -> bool {
     FIELDS.iter().any(|(theirs, _)| *theirs == name)
 }
 
-/// Whether a table is a group: it has rules, or it is called by a power and has fields of a group.
+/// Whether a table is a group: it has rules, or fields of a group and a power, which may be what it is called by.
 pub(crate) fn is_group(name: &str, table: &dyn TableLike) -> bool {
     let has_rules = ["basic_rules", "advanced_rules"].iter().any(|key| table.get(key).is_some_and(Item::is_array));
     let has_fields = table.iter().any(|(key, item)| is_field(key) && is_plain(item));
-    has_rules || (power(name).is_some() && has_fields)
+    let has_power = power(name).is_some() || table.get("power").is_some_and(Item::is_integer);
+    has_rules || (has_power && has_fields)
 }
 
 fn is_plain(item: &Item) -> bool {

@@ -174,6 +174,18 @@ fn names_stand_where_they_may() {
 }
 
 #[test]
+fn a_power_beside_the_fields_of_a_group_makes_one() {
+    let text =
+        "[permissions.kiosk]\npower = 5\nsession_timeout_minutes = 5\n[security]\nsession_timeout_minutes = 30\n";
+    let imported = imported(&[file("security.toml", text)]);
+    assert!(imported.insula.contains("session_timeout_minutes = 30"), "{}", imported.insula);
+    let [kiosk] = &*imported.groups else { panic!("{:?}", imported.groups) };
+    assert_eq!((&*kiosk.name, kiosk.power), ("kiosk", Some(5)));
+    assert_eq!(kiosk.flags["--session-timeout-minutes"], "5");
+    assert_eq!(exported(&imported).files, [file("security.toml", text)]);
+}
+
+#[test]
 fn system_columns_are_chosen_by_table() {
     let text = "[columns.system_column_overrides.log] # of the log\nall = false # none\nodd = 1\npinned_to = 3\n";
     let imported = imported(&[file("columns.toml", text)]);

@@ -107,7 +107,7 @@ impl Author {
     fn audit(&self, tenant: &Tenant, action: &'static str, name: &str, outcome: &Result<()>) {
         let of = settings::by_name(name).map_or("", |setting| setting.name);
         tracing::info!(
-            target: "audit", action, outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+            target: "audit", action, outcome = kernel::error::outcome_word(outcome),
             tenant = tenant.name, user = self.context.user, of, client = self.client.map(tracing::field::display),
             request_id = self.context.request.map(tracing::field::display),
         );

@@ -35,7 +35,30 @@ pub(crate) struct Remembered {
 /// Errors: [`Error::Migration`] where a remembered step has another checksum or is not known here at all, because
 /// the data was written by a newer version. Nothing is guessed.
 pub async fn migrate(database: &Database, migrations: &[Migration]) -> Result<()> {
-    let applied = remembered(database).await?;
+    let pending = pending(database, &remembered(database).await?, migrations)?;
+    for (step, checksum) in &pending {
+        let sql = (step.statements)(&database.ddl()).join(";\n");
+        apply(database, step.feature, step.number, step.name, checksum, &sql).await?;
+    }
+    if pending.is_empty() { Ok(()) } else { database.refresh_schema().await }
+}
+
+/// Whether [`migrate`] would find nothing wrong, without a change: tells whether it would have nothing to do either.
+///
+/// Errors: those of [`migrate`], and [`Error::Migration`] where no step was ever applied.
+pub(crate) async fn check(database: &Database, migrations: &[Migration]) -> Result<bool> {
+    if database.schema().table(TABLE).is_none() {
+        return Err(Error::Migration("the database holds none of Insula's tables".to_owned()));
+    }
+    Ok(pending(database, &remembered(database).await?, migrations)?.is_empty())
+}
+
+/// The steps that a database does not have yet, with their checksums.
+fn pending<'m>(
+    database: &Database,
+    applied: &HashMap<(String, u32), Remembered>,
+    migrations: &'m [Migration],
+) -> Result<Vec<(&'m Migration, String)>> {
     for (feature, number) in applied.keys().filter(|(feature, _)| feature != crate::scripts::FEATURE) {
         if !migrations.iter().any(|step| step.feature == feature && step.number == *number) {
             return Err(Error::Migration(format!(
@@ -44,7 +67,7 @@ pub async fn migrate(database: &Database, migrations: &[Migration]) -> Result<()
         }
     }
     let plain = Ddl::new(database.dialect(), None);
-    let mut changed = false;
+    let mut pending = Vec::new();
     for step in migrations {
         let checksum = checksum(&(step.statements)(&plain).join(";\n"));
         match applied.get(&(step.feature.to_owned(), step.number)) {
@@ -55,14 +78,10 @@ pub async fn migrate(database: &Database, migrations: &[Migration]) -> Result<()
                     step.number, step.feature, step.name
                 )));
             }
-            None => {
-                let sql = (step.statements)(&database.ddl()).join(";\n");
-                apply(database, step.feature, step.number, step.name, &checksum, &sql).await?;
-                changed = true;
-            }
+            None => pending.push((step, checksum)),
         }
     }
-    if changed { database.refresh_schema().await } else { Ok(()) }
+    Ok(pending)
 }
 
 /// Runs one step and remembers it. Where another process was quicker, its work stands.

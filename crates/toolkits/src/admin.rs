@@ -239,7 +239,7 @@ impl Service {
 
 fn audit<T>(tenant: &Tenant, steward: &Steward<'_>, action: &'static str, toolkit: &str, outcome: &Result<T>) {
     tracing::info!(
-        target: "audit", action, outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+        target: "audit", action, outcome = kernel::error::outcome_word(outcome),
         tenant = tenant.name, user = steward.context.user, toolkit = is_name(toolkit).then_some(toolkit),
         client = steward.client.map(tracing::field::display),
         request_id = steward.context.request.map(tracing::field::display),

@@ -7,6 +7,7 @@
 //! runs queries by itself.
 
 mod admin;
+mod audited;
 mod checking;
 mod context;
 pub mod file;

@@ -1,6 +1,6 @@
 //! What a call of an endpoint means.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::Body,
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use upstream::Call;
 
 use crate::{
+    audited::Audited,
     context::Context,
     file::{Method, RunsAs, ToolkitKind},
     filter::{self, PATH},
@@ -29,8 +30,6 @@ use crate::{
     toolkit::{Endpoint, Found, Missing, Toolkit, Work},
 };
 
-/// The longest path that is told or logged.
-const MOST_TOLD: usize = 200;
 /// The largest answer that the command line takes, in bytes.
 const MOST_HERE: usize = 64 << 20;
 
@@ -97,20 +96,9 @@ impl Service {
     /// `endpoint_denied`, 413, 400, and those of what answers. A refusal of a method is a good answer of status 405, so
     /// that it can name the methods there are.
     pub(crate) async fn call(&self, asked: &Asked<'_>, payload: Payload) -> Result<Response> {
-        let watch = Instant::now();
-        let mut name = format!("{}/{}", asked.toolkit, shortened(asked.path));
-        let outcome = self.answer(asked, payload, &mut name).await;
-        let word = match &outcome {
-            Ok(response) if response.status() == StatusCode::METHOD_NOT_ALLOWED => Reason::MethodNotAllowed.word(),
-            Ok(_) => "ok",
-            Err(error) => error.reason.word(),
-        };
-        let (toolkit, endpoint) = name.split_once('/').unwrap_or((&name, ""));
-        tracing::info!(
-            target: "audit", action = "toolkit", outcome = word, toolkit, endpoint, method = asked.method.word(),
-            tenant = asked.caller.tenant.name, user = asked.caller.principal.user(), client = %asked.info.client,
-            duration_ms = watch.elapsed().as_secs_f64() * 1_000.0, request_id = %asked.info.id,
-        );
+        let mut audited = Audited::begin(asked);
+        let outcome = self.answer(asked, payload, &mut audited.name).await;
+        let name = audited.record(&outcome);
         outcome.map_err(|error| error.of_endpoint(name))
     }
 
@@ -256,11 +244,6 @@ fn wrong_method(methods: &[Method], name: &str) -> Response {
         response.headers_mut().insert(ALLOW, allow);
     }
     response
-}
-
-fn shortened(path: &str) -> &str {
-    let end = path.char_indices().nth(MOST_TOLD).map_or(path.len(), |(end, _)| end);
-    &path[..end]
 }
 
 /// What is around `data`.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod commands;
+mod cut_off;
 mod databases_down;
 mod killing;
 mod reading;

@@ -45,6 +45,10 @@ async fn a_key_from_its_making_to_its_end(backend: Backend) {
     assert_eq!(program.json(&["key", "revoke", &id(&sk)])["state"], "revoked");
     until("the revocation bites", Duration::from_secs(5), async || ask(&sk).await.refusal() == (401, "key_revoked"))
         .await;
+    // Who is suspended owns no new key.
+    program.user(&program.tenant, "ada", "administrators");
+    program.ok(&["user", "set", "admin", "--status", "suspended"]);
+    assert_eq!(create(&["--kind", "sk"])["user"], "ada");
     drop(serving);
     program.end();
 }

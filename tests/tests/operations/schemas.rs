@@ -6,10 +6,10 @@ use insula_tests::{Backend, Program};
 use jsonschema::Validator;
 use serde_json::Value as Json;
 
-const FILES: [&str; 4] = ["insula", "identity", "rules", "toolkit"];
+const FILES: [&str; 5] = ["insula", "identity", "rules", "columns", "toolkit"];
 
 /// What is wrong with each file, by the name of its schema.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 26] = [
     ("insula", "nmae = 1"),
     ("insula", "[server]\nlisten_on = \"127.0.0.1:80\""),
     ("insula", "[server]\nrequest_timeout = 30"),
@@ -31,6 +31,8 @@ const WRONG: [(&str, &str); 24] = [
         "[[rules]]\ntable = \"a\"\ngroups = [\"g\"]\nactions = [\"select\"]\nwhen = { column = \"a\", op = \"~\", value = 1 }",
     ),
     ("rules", "[[rules]]\ntable = \"a\"\ngroups = [\"g\"]\nactions = [\"select\"]\nwhen = { and = [], or = [] }"),
+    ("columns", "enabled = 1"),
+    ("columns", "[overrides.logs]\npinned = false"),
     ("toolkit", "enabled = true"),
     ("toolkit", "name = \"a\"\ntabels = []"),
     ("toolkit", "name = \"a\"\ntype = \"app\""),
@@ -40,7 +42,7 @@ const WRONG: [(&str, &str); 24] = [
 ];
 
 /// What fits.
-const RIGHT: [(&str, &str); 9] = [
+const RIGHT: [(&str, &str); 10] = [
     ("insula", ""),
     ("insula", "[server]\nport = 80\nhost = \"::\"\nmax_body_size = \"2 MB\"\ntrusted_proxies = [\"fd00::/8\"]"),
     ("insula", "master_key_file = \"key\"\n[store]\ndatabase_file = \"url\"\n[identity.mail]\nsmtp_url_file = \"x\""),
@@ -52,6 +54,10 @@ const RIGHT: [(&str, &str); 9] = [
         "name = \"a\"\n[endpoints.0]\npath = \"x\"\ntype = \"http\"\nurl = \"http://x/\"\ntimeout_seconds = 3\n\
         headers = { authorization = { file = \"key\" } }\n[db_fallback_permissions.100]\nbasic_rules = [\"a:rw\"]\n\
         [pseudo_querys.q]\naction = \"select\"\ntable = \"a\"\nlimit = \"$payload.n\"\n[x_seckelapi]\nold = 1",
+    ),
+    (
+        "columns",
+        "enabled = true\n[overrides.logs]\nall = false\n[core_system_column_overrides._users]\npinned_to = false",
     ),
     ("identity", "registration = \"closed\"\nwhitelisted_pin_ips = [\"192.0.2.7\", \"10.0.0.0/8\"]"),
     (

@@ -1,13 +1,41 @@
 //! Where Insula may not make tables in the adopted database, its own lie in a second one.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use insula_tests::{Backend, Client, Outside, on_all_databases, until};
+use insula_tests::{Backend, Client, Outside, Program, on_all_databases, until};
 use serde_json::{Value as Json, json};
 
 use crate::{adopted, tenant};
 
 on_all_databases!(nothing_is_added_to_the_adopted_database);
+
+#[tokio::test]
+async fn urls_may_come_from_files() {
+    let (outside, beside) = (Outside::new(Backend::Sqlite).await, Outside::new(Backend::Sqlite).await);
+    let program = Program::initialised(Backend::Sqlite);
+    let private = |name: &str, url: String| {
+        let file = program.file(name, &url);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    };
+    let (data, system) = (private("data.url", outside.url()), private("system.url", beside.url() + "\n"));
+    let create = ["tenant", "create", "crm"];
+    let both = ["--database-file", &data, "--system-database-file", &system];
+    assert_eq!(program.json(&[&create[..], &both].concat())["adopted"], true);
+    assert!(outside.tables().await == 0 && beside.tables().await > 0);
+    for wrong in [
+        &["--database", "x", "--database-file", &*data][..],
+        &["--system-database-file", &system],
+        &["--database-file", "nowhere.url"],
+        // What everybody can read is no secret.
+        &["--database-file", &program.file("open.url", "x")],
+    ] {
+        assert_eq!(program.fails(&[&create, wrong].concat()).0, 2, "{wrong:?}");
+    }
+    program.end();
+    outside.end().await;
+    beside.end().await;
+}
 
 async fn seen(client: &Client) -> Vec<Json> {
     let query = json!({"action": "select", "table": "notes", "columns": ["id"], "order_by": [{"column": "id"}]});

@@ -64,6 +64,49 @@ async fn a_broken_configuration_keeps_the_old_server() {
     program.end();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_database_that_does_not_fit_keeps_the_old_server() {
+    let program = installation(Backend::Sqlite);
+    let serving = program.serve().await;
+    let client = serving.user(&program.tenant, "ada").await;
+    // Another key, well-formed.
+    let other = kernel::seal::SealingKey::generate();
+    program.file("data/insula.toml", &format!("master_key = \"{}\"\n", other.to_text()));
+    let error = refused(&program, &client, FORCED).await;
+    assert!(error.contains("sealed under the installation's key") && error.contains(other.id()), "{error}");
+    // A control database that is not there, that cannot be reached, and that is another's.
+    let elsewhere = |url: &str| program.file("data/insula.toml", &format!("[store]\ncontrol = \"{url}\"\n"));
+    elsewhere("postgres://nobody@127.0.0.1:1/nothing");
+    let error = refused(&program, &client, FORCED).await;
+    assert!(error.contains("its control database cannot be reached"), "{error}");
+    let own = insula_tests::OwnPostgres::new().await;
+    elsewhere(&own.url);
+    let error = refused(&program, &client, FORCED).await;
+    assert!(error.contains("its control database: the database holds none of Insula's tables"), "{error}");
+    own.end().await;
+    program.file("data/insula.toml", "");
+    // The key of the data folder is gone: no other is made.
+    let (key, away) = (program.path("data/master.key"), program.path("data/away"));
+    std::fs::rename(&key, &away).unwrap();
+    assert!(refused(&program, &client, FORCED).await.contains("its program would not start"));
+    assert!(!key.exists());
+    std::fs::rename(&away, &key).unwrap();
+    // A newer version was there.
+    let control = rusqlite::Connection::open(program.path("data/control.db")).unwrap();
+    let newer = "INSERT INTO _migrations (feature, number, name, checksum) VALUES ('control', 99, 'newer', 'x')";
+    control.execute_batch(newer).unwrap();
+    let error = refused(&program, &client, FORCED).await;
+    assert!(error.contains("the database has step 99 of control"), "{error}");
+    // A signal that nobody answers is refused as well.
+    serving.signal(rustix::process::Signal::USR2);
+    still_serves(&program, &client).await;
+    control.execute_batch("DELETE FROM _migrations WHERE number = 99").unwrap();
+    drop(control);
+    restart(&program, &serving, &client, FORCED).await;
+    drop(serving);
+    program.end();
+}
+
 /// The program as a file of one's own, which can be replaced.
 fn with_own_file(mut program: Program) -> Program {
     let own = program.path("insula");

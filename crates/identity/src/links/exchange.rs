@@ -34,7 +34,7 @@ impl Identity {
         let outcome = outcome.await;
         let user = outcome.as_ref().ok().map(|entered| entered.user.number);
         tracing::info!(
-            target: "audit", action = "exchange", outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+            target: "audit", action = "exchange", outcome = kernel::error::outcome_word(&outcome),
             tenant = tenant.name, user, provider = name, client = %visitor.client, request_id = %visitor.request,
         );
         outcome

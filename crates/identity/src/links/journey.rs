@@ -222,7 +222,7 @@ impl Identity {
         };
         tracing::info!(
             target: "audit", action = if caller.is_some() { "link" } else { "login" },
-            outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()), tenant = tenant.name, user,
+            outcome = kernel::error::outcome_word(&outcome), tenant = tenant.name, user,
             method = Method::Link.word(), provider = attempt.provider, client = %visitor.client,
             request_id = %visitor.request,
         );

@@ -70,7 +70,7 @@ impl Identity {
         });
         let removed = removed.await.map_err(Error::from);
         tracing::info!(
-            target: "audit", action = "unlink", outcome = removed.as_ref().err().map_or("ok", |error| error.reason.word()),
+            target: "audit", action = "unlink", outcome = kernel::error::outcome_word(&removed),
             tenant = tenant.name, user = caller.number, provider, status = removed.as_ref().map_or_else(|error| error.reason.status(), |()| 204), client = %visitor.client,
             request_id = %visitor.request,
         );

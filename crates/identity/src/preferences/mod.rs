@@ -205,7 +205,7 @@ fn audit<T>(
 ) {
     let Some(of) = target.user.filter(|user| Some(*user) != caller.user()) else { return };
     tracing::info!(
-        target: "audit", action, outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+        target: "audit", action, outcome = kernel::error::outcome_word(outcome),
         tenant = tenant.name, user = caller.user(), of, for_client = target.client, client = %visitor.client,
         request_id = %visitor.request,
     );

@@ -49,6 +49,7 @@ pub fn routes(identity: Arc<Identity>) -> edge::Routes {
         .merge(keys::routes())
         .merge(admin::routes())
         .merge(webhooks::routes())
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
         .with_state(identity)
 }
 

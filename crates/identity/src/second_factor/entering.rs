@@ -64,7 +64,7 @@ impl Identity {
         }
         let user = outcome.as_ref().ok().map(|entered| entered.user.number);
         tracing::info!(
-            target: "audit", action = "login", outcome = outcome.as_ref().err().map_or("ok", |error| error.reason.word()),
+            target: "audit", action = "login", outcome = kernel::error::outcome_word(&outcome),
             tenant = tenant.name, user, user_id = %ticket.user, method = ticket.method.word(), second_factor = proof.word(),
             client = %visitor.client, request_id = %visitor.request,
         );

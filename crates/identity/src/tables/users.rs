@@ -148,6 +148,14 @@ pub(crate) async fn list(database: &Database, after: i64, limit: u32) -> Result<
     database.read(&select).await?.iter().map(|row| Ok(from_row(row)?.user)).collect()
 }
 
+/// Of the active users the one whose group has the most power, and of those the first.
+pub(crate) async fn most_powerful(database: &Database) -> Result<Option<User>> {
+    let mut select = select(&database.ddl());
+    select.and_where(Expr::col(of(USERS, "status")).eq(UserStatus::Active.word()));
+    select.order_by(of(GROUPS, "power"), Order::Desc).order_by(of(USERS, "number"), Order::Asc).limit(1);
+    database.read(&select).await?.first().map(|row| Ok(from_row(row)?.user)).transpose()
+}
+
 /// Stores a user with an empty profile under the next number, which is its answer. A number is given once, even if its user is removed.
 ///
 /// Errors: [`Error::Unique`] where the name or the address is taken.

@@ -243,7 +243,9 @@ impl Create {
     async fn run(self, identity: &Identity, open: &OpenTenant) -> Result<MadeKey> {
         let owner = match &self.user {
             Some(name) => user(identity, open, name).await?,
-            None => first_administrator(identity, open).await?,
+            None => identity.most_powerful_user(open).await?.ok_or_else(|| {
+                Failure::Usage("the tenant has no active user; make one first: insula user create".to_owned())
+            })?,
         };
         let new = NewKey {
             kind: self.kind.into(),
@@ -293,11 +295,4 @@ impl List {
 pub(super) async fn user(identity: &Identity, open: &OpenTenant, name: &str) -> Result<User> {
     let found = identity.find_user(open, name).await?;
     found.ok_or_else(|| Failure::Missing(format!("there is no user {name:?}")))
-}
-
-/// Whoever has the most power, and of those the first.
-async fn first_administrator(identity: &Identity, open: &OpenTenant) -> Result<User> {
-    let users = identity.users(open, 0, PAGE as u32).await?;
-    let first = users.into_iter().max_by_key(|user| (user.group.power, -user.number));
-    first.ok_or_else(|| Failure::Usage("the tenant has no user; make one first: insula user create".to_owned()))
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Done, Output, Which,
     api_key::{Kind, user},
+    given_url,
 };
 use crate::{
     Installation,
@@ -155,11 +156,7 @@ impl KeyImportArgs {
             let format = Format::of(self.format, file)?;
             return Ok(Source::File(KeyFile::new(file.clone(), format, columns)));
         }
-        let from = match (&self.from, &self.from_file) {
-            (Some(url), _) => Some(url.clone()),
-            (None, Some(file)) => Some(crate::config::read_secret(file).map_err(Failure::Usage)?),
-            (None, None) => None,
-        };
+        let from = given_url(self.from.clone(), self.from_file.clone())?;
         let (database, label) = match &from {
             Some(url) => (installation.tenants.outside(url).await?, place(url)),
             None => (open.data.clone(), String::new()),

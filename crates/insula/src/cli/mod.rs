@@ -201,6 +201,14 @@ impl Done<'_> {
     }
 }
 
+/// The URL of a database from the command line, or from a file, so that no list of processes shows its password.
+fn given_url(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>> {
+    match (given, file) {
+        (None, Some(file)) => crate::config::read_secret(&file).map(Some).map_err(Failure::Usage),
+        (given, _) => Ok(given),
+    }
+}
+
 /// The command as it was typed, without what it was given: `insula user create`.
 fn words() -> String {
     let matches = Cli::command().try_get_matches_from(std::env::args_os()).ok();

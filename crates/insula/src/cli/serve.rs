@@ -1,24 +1,31 @@
 //! `insula serve`.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use audit::Spool;
 use clap::Args;
 use edge::EdgeConfig;
-use kernel::restart::RestartKind;
+use kernel::{Reason, restart::RestartKind};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use store::Tenants;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 
 use super::{Output, config};
 use crate::{
     Config, Options, Process, Server,
     config::{Loaded, Mistakes},
     demo,
-    failure::{Result, io},
-    master_key,
+    failure::{Failure, Result, io},
+    features, master_key,
     restart::{self, Due},
     setup_token,
 };
+
+/// Time for the control database in a check. It is a part of that which the server gives the check.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Serve until SIGTERM or SIGINT ends it: running requests are finished, a second signal ends it at once. SIGUSR2
 /// restarts it on the same sockets.
@@ -102,7 +109,12 @@ pub(super) async fn check(loaded: Result<Loaded, Mistakes>) -> Result<()> {
     let output = Output { json: true };
     match loaded {
         Ok(Loaded { config, .. }) => {
-            master_key::Given::of(&config).await?;
+            if let Err(failure) = check_control(&config).await {
+                if let Some(refused) = tellable(&failure) {
+                    output.print(&json!({ "success": false, "refused": refused }), String::new);
+                }
+                return Err(failure);
+            }
             let EdgeConfig { listen, admin_listen, .. } = config.server;
             output.print(&json!({ "success": true, "listen": listen, "admin_listen": admin_listen }), String::new);
             Ok(())
@@ -111,6 +123,29 @@ pub(super) async fn check(loaded: Result<Loaded, Mistakes>) -> Result<()> {
             output.print(&config::told(&mistakes), String::new);
             Err(mistakes.into())
         }
+    }
+}
+
+/// Whether the control database and the installation's key are those that belong together, without a change to either.
+async fn check_control(config: &Config) -> Result<()> {
+    let keys = master_key::Given::present(config).await?.keys();
+    let check = Tenants::check(&config.data, &config.store, keys, features::control_migrations());
+    match timeout(PATIENCE, check).await {
+        Ok(checked) => Ok(checked?),
+        Err(_elapsed) => Err(kernel::Error::plain(Reason::DatabaseUnavailable).into()),
+    }
+}
+
+/// A failure as whoever asked over HTTP may know it; what names files is for the log alone.
+fn tellable(failure: &Failure) -> Option<String> {
+    match failure {
+        Failure::Refused(error) if error.reason == Reason::DatabaseUnavailable => {
+            Some("its control database cannot be reached".to_owned())
+        }
+        Failure::Refused(error) if error.reason == Reason::SecretsUnreadable => Some(error.message.clone()),
+        // What the steps of the control database are.
+        Failure::Other(message) => Some(format!("its control database: {message}")),
+        _ => None,
     }
 }
 

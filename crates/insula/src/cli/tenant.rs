@@ -10,7 +10,7 @@ use kernel::{TenantStatus, WriteContext, time};
 use serde::Serialize;
 use store::{NewTenant, TenantRecord};
 
-use super::{Done, Output, output::or_dash};
+use super::{Done, Output, given_url, output::or_dash};
 use crate::{
     Installation,
     export_tenant::{Exported, export_to_folder},
@@ -23,7 +23,8 @@ use crate::{
 pub(super) enum Tenant {
     /// Make a tenant
     #[command(after_help = "Examples:\n  insula tenant create shop --domain shop.example\n  \
-        insula tenant create crm --domain crm.example --database 'postgres://user@host/db?schema=public'")]
+        insula tenant create crm --domain crm.example --database 'postgres://user@host/db?schema=public'\n  \
+        insula tenant create crm --domain crm.example --database-file crm.url")]
     Create(Create),
     /// List all tenants
     #[command(after_help = "Example:\n  insula tenant list --json")]
@@ -56,6 +57,7 @@ pub(super) struct Named {
 }
 
 #[derive(Args)]
+#[command(group = clap::ArgGroup::new("adopted").args(["database", "database_file"]))]
 pub(super) struct Create {
     /// The name: lower-case letters, digits and single hyphens
     name: String,
@@ -63,11 +65,17 @@ pub(super) struct Create {
     #[arg(long)]
     domain: Option<String>,
     /// An existing database to adopt [default: one of its own]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "database_file")]
     database: Option<String>,
+    /// The same, from a file, so that no list of processes shows its password
+    #[arg(long, value_name = "FILE")]
+    database_file: Option<PathBuf>,
     /// A second database for Insula's own tables, where they may not lie in the adopted one
-    #[arg(long, value_name = "URL", requires = "database")]
+    #[arg(long, value_name = "URL", requires = "adopted", conflicts_with = "system_database_file")]
     system_database: Option<String>,
+    /// The same, from a file
+    #[arg(long, value_name = "FILE", requires = "adopted")]
+    system_database_file: Option<PathBuf>,
     /// Origin of web pages that may call it; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     cors_origin: Vec<String>,
@@ -218,8 +226,8 @@ impl Create {
             name: self.name,
             domain: self.domain,
             cors_origins: self.cors_origin,
-            database: self.database,
-            system_database: self.system_database,
+            database: given_url(self.database, self.database_file)?,
+            system_database: given_url(self.system_database, self.system_database_file)?,
             first: false,
         };
         let named = if kernel::identifier::is_tenant_name(&new.name) { new.name.clone() } else { String::new() };

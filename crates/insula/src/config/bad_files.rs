@@ -5,7 +5,7 @@ use std::{fmt::Write, fs, path::Path};
 use super::{Config, Mistake, Sources, check_tenant, load};
 
 /// A file below the data folder, and what is in it.
-const BAD: [(&str, &str, &str); 25] = [
+const BAD: [(&str, &str, &str); 27] = [
     ("a mistyped key", "insula.toml", "[server]\nlisten_on = \"127.0.0.1:80\"\n"),
     ("a mistyped section", "insula.toml", "[sever]\nname = \"x\"\n[qury]\n"),
     ("a key in the wrong section", "insula.toml", "[server]\ndefault_max_limit = 5\n[query]\nmax_open = 3\n"),
@@ -79,6 +79,12 @@ const BAD: [(&str, &str, &str); 25] = [
         "tenants/shop/toolkits/shop.toml",
         "name = \"shop\"\ntabels = [\"items\"]\n[endpoints.0]\npath = \"a\"\ntype = \"htp\"\n[x_seckelapi]\nold = 1\n",
     ),
+    (
+        "system columns",
+        "tenants/shop/columns.toml",
+        "enabled = \"yes\"\ncroe = true\n[overrides.logs]\npinned = false\n[core_overrides]\n_users = false\n",
+    ),
+    ("system columns, no TOML", "tenants/shop/columns.toml", "enabled = yes\n"),
     ("a letter", "tenants/shop/mail/verify_email.txt", "Hello\n{{ nam }}\n{% if %}\n"),
     ("a letter that nobody sends", "tenants/shop/mail/verify_mail.txt", "Hello\n"),
 ];

@@ -17,13 +17,15 @@ pub enum SchemaOf {
     Identity,
     /// `rules.toml` of a tenant.
     Rules,
+    /// `columns.toml` of a tenant.
+    Columns,
     /// `toolkits/NAME.toml` of a tenant.
     Toolkit,
 }
 
 impl SchemaOf {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Insula, Self::Identity, Self::Rules, Self::Toolkit];
+    pub const ALL: [Self; 5] = [Self::Insula, Self::Identity, Self::Rules, Self::Columns, Self::Toolkit];
 
     /// The file that it is of.
     pub const fn file(self) -> &'static str {
@@ -31,6 +33,7 @@ impl SchemaOf {
             Self::Insula => "insula.toml",
             Self::Identity => "identity.toml",
             Self::Rules => "rules.toml",
+            Self::Columns => columns::FILE,
             Self::Toolkit => "toolkit.toml",
         }
     }
@@ -41,6 +44,7 @@ impl SchemaOf {
             Self::Insula => insula(),
             Self::Identity => of_tenant(),
             Self::Rules => RuleBook::schema().to_value(),
+            Self::Columns => of::<columns::TenantColumns>(),
             Self::Toolkit => toolkits::schema(),
         };
         titled(schema, self.file())

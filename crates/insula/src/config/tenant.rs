@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use columns::TenantColumns;
 use identity::IdentityConfig;
 use query::rules::RuleSource;
 use serde::Deserialize;
@@ -25,11 +26,15 @@ const RULES: &str = "rules.toml";
 const MAIL: &str = "mail";
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The mistakes in the files of a tenant's folder: `identity.toml`, `rules.toml`, toolkits and the letters in `mail`. Whether
+/// What finds the mistakes in the text of a file.
+type Check = fn(&Config, Source<'_>) -> Vec<Mistake>;
+
+/// The mistakes in the files of a tenant's folder: `identity.toml`, `rules.toml`, `columns.toml`, toolkits and the letters in `mail`. Whether
 /// tables and columns are there is known to the database alone, and not checked.
 pub async fn check_tenant(config: &Config, folder: &Path) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    for (name, check) in [(IDENTITY, identity as fn(&Config, Source<'_>) -> Vec<Mistake>), (RULES, rules)] {
+    let checks: [(_, Check); 3] = [(IDENTITY, identity), (RULES, rules), (columns::FILE, system_columns)];
+    for (name, check) in checks {
         let file = folder.join(name);
         match read(&file) {
             Ok(None) => {}
@@ -133,6 +138,17 @@ fn identity(config: &Config, source: Source<'_>) -> Vec<Mistake> {
     let further = further.into_iter().filter(|mistake| !known.contains(mistake));
     mistakes.extend(further.map(|(key, problem)| Mistake { origin: place(&key), key, problem, suggestion: None }));
     mistakes
+}
+
+fn columns_fit(table: Table) -> Result<(), String> {
+    TenantColumns::deserialize(Value::Table(table)).map(drop).map_err(|error| error.message().to_owned())
+}
+
+fn system_columns(_: &Config, source: Source<'_>) -> Vec<Mistake> {
+    match source.leaves() {
+        Ok(leaves) => leaves.iter().flat_map(|leaf| mistake::of_leaf(leaf, columns_fit, |_| false)).collect(),
+        Err(mistakes) => mistakes,
+    }
 }
 
 /// What the types say of a rule in which the other keys are right.

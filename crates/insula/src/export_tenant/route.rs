@@ -1,6 +1,6 @@
 //! `GET /admin/tenants/{name}/export`.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     extract::State,
@@ -22,12 +22,15 @@ const PATIENCE: u64 = 10;
 struct Exports {
     identity: Arc<Identity>,
     tenants: Arc<Tenants>,
+    /// Where temporary files are.
+    folder: PathBuf,
     slots: Arc<Semaphore>,
 }
 
 /// The routes of this part.
 pub(crate) fn routes(identity: Arc<Identity>, tenants: Arc<Tenants>) -> Routes {
-    let exports = Exports { identity, tenants, slots: Arc::new(Semaphore::new(AT_ONCE)) };
+    let folder = tenants.data_folder().to_owned();
+    let exports = Exports { identity, tenants, folder, slots: Arc::new(Semaphore::new(AT_ONCE)) };
     OpenApiRouter::new().routes(routes!(export_tenant)).with_state(Arc::new(exports))
 }
 
@@ -67,5 +70,5 @@ async fn export_tenant(
         ("content-type", "application/x-tar".to_owned()),
         ("content-disposition", format!("attachment; filename=\"{}.tar\"", record.tenant.name)),
     ];
-    Ok((headers, archive::body(record, open, slot)).into_response())
+    Ok((headers, archive::body(record, open, exports.folder.clone(), slot)).into_response())
 }

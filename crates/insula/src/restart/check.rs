@@ -24,6 +24,7 @@ pub(crate) struct Next {
 enum Answer {
     Good(Next),
     Mistaken { mistakes: Vec<Told> },
+    Refused { refused: String },
 }
 
 /// A mistake in the configuration.
@@ -61,6 +62,7 @@ pub(super) async fn check(program: &Program) -> Result<Next> {
             let mistakes: Vec<_> = mistakes.into_iter().map(Told::short).collect();
             Err(refuse(&format!("The server cannot restart: {}", mistakes.join("; "))))
         }
+        Ok(Answer::Refused { refused }) => Err(refuse(&format!("The server cannot restart: {refused}"))),
         _ => {
             let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             Err(refuse("The server cannot restart: its program would not start; the log tells why").because(told))

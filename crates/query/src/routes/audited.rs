@@ -10,13 +10,17 @@ use crate::{
     rules::canonical_table,
 };
 
-/// A query, as far as the audit log is concerned.
-pub(super) struct Audited {
+/// A query, as far as the audit log is concerned. A write that is dropped before its outcome is recorded was cut off: the
+/// client has gone or the time is up, and the write may stand all the same.
+pub(super) struct Audited<'a> {
+    caller: &'a Caller,
+    info: &'a RequestInfo,
     action: Action,
     table: String,
     /// How many statements a batch has.
     queries: Option<usize>,
-    explain: bool,
+    /// Whether it still is to be written down.
+    open: bool,
 }
 
 /// What came of it.
@@ -29,38 +33,47 @@ struct Told {
     failed: Option<usize>,
 }
 
-impl Audited {
-    pub(super) fn new(query: &Query) -> Self {
+impl<'a> Audited<'a> {
+    pub(super) fn begin(query: &Query, caller: &'a Caller, info: &'a RequestInfo) -> Self {
         let queries = match &query.work {
             Work::Single(_) => None,
             Work::Batch { items, .. } => Some(items.len()),
         };
         let table = canonical_table(&query.table).to_owned();
-        Self { action: query.action, table, queries, explain: query.explain }
+        Self { caller, info, action: query.action, table, queries, open: !query.explain }
     }
 
-    /// Writes it down. The levels keep both kinds out of a log of the usual level, where `answered` tells enough.
-    pub(super) fn record(&self, caller: &Caller, info: &RequestInfo, outcome: &Result<Outcome>) {
-        if self.explain {
-            return;
+    /// Writes it down.
+    pub(super) fn record(mut self, outcome: &Result<Outcome>) {
+        if std::mem::take(&mut self.open) {
+            match outcome {
+                Ok(outcome) => {
+                    let (word, told) = self.told(outcome);
+                    self.write(word, told);
+                }
+                Err(error) => {
+                    self.write(error.reason.word(), Told { status: error.reason.status(), ..Told::default() });
+                }
+            }
         }
-        let (word, told) = match outcome {
-            Ok(outcome) => self.told(outcome),
-            Err(error) => (error.reason.word(), Told { status: error.reason.status(), ..Told::default() }),
-        };
+    }
+
+    /// The levels keep both kinds out of a log of the usual level, where `answered` tells enough.
+    fn write(&self, outcome: &str, told: Told) {
         let Told { rows, warning, status, failed } = told;
         let (action, table, queries) = (self.action.word(), &*self.table, self.queries);
-        let (tenant, user, warning) = (&*caller.tenant().name, caller.principal().user(), warning.as_deref());
-        let (client, request_id) = (tracing::field::display(info.client), tracing::field::display(info.id));
+        let (tenant, user) = (&*self.caller.tenant().name, self.caller.principal().user());
+        let warning = warning.as_deref();
+        let (client, request_id) = (tracing::field::display(self.info.client), tracing::field::display(self.info.id));
         if self.action.reads() {
             tracing::trace!(
-                target: "audit", action, outcome = word, status, tenant, user, table, warning, queries, failed, client,
+                target: "audit", action, outcome, status, tenant, user, table, warning, queries, failed, client,
                 request_id,
             );
         } else {
             tracing::debug!(
-                target: "audit", action, outcome = word, status, tenant, user, table, rows_affected = rows, warning,
-                queries, failed, client, request_id,
+                target: "audit", action, outcome, status, tenant, user, table, rows_affected = rows, warning, queries,
+                failed, client, request_id,
             );
         }
     }
@@ -84,6 +97,14 @@ impl Audited {
                 ("ok", Told { rows: Some(*rows), warning: joined(warnings), status: 200, failed: None })
             }
             Outcome::Count(_) | Outcome::Explanation(_) => ("ok", Told { status: 200, ..Told::default() }),
+        }
+    }
+}
+
+impl Drop for Audited<'_> {
+    fn drop(&mut self) {
+        if self.open && !self.action.reads() {
+            self.write("cut_off", Told { status: edge::CUT_OFF, ..Told::default() });
         }
     }
 }

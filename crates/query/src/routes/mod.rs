@@ -16,8 +16,10 @@ use crate::Service;
 /// The feature's routes.
 pub fn routes(service: Arc<Service>) -> Routes {
     OpenApiRouter::new()
+        .routes(routes!(reload::reload))
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
+        // These are without the layer: a query tells it itself.
         .routes(routes!(query::query))
         .routes(routes!(permissions::permissions))
-        .routes(routes!(reload::reload))
         .with_state(service)
 }

@@ -29,8 +29,8 @@ pub(super) async fn query(
     Json(request): Json<Box<QueryRequest>>,
 ) -> Result<Answer> {
     let query = Query::try_from(*request)?;
-    let audited = Audited::new(&query);
+    let audited = Audited::begin(&query, &caller, &info);
     let outcome = service.query(&caller.0, info.id, query).await;
-    audited.record(&caller, &info, &outcome);
+    audited.record(&outcome);
     Ok(answer::write(outcome?, info.id))
 }

@@ -89,7 +89,7 @@ pub(super) async fn reload(
         Err(error) => Err(error),
     };
     tracing::info!(
-        target: "audit", action = "reload", outcome = reloaded.as_ref().err().map_or("ok", |error| error.reason.word()),
+        target: "audit", action = "reload", outcome = kernel::error::outcome_word(&reloaded),
         tenant = caller.tenant.name, user = caller.principal.user(), restart = kind.map(RestartKind::word), client = %info.client,
         request_id = %info.id,
     );

@@ -7,7 +7,7 @@ mod remove;
 use std::sync::Arc;
 
 use edge::{Caller, RequestInfo, Routes};
-use kernel::{Cause, WriteContext, settings::TenantFile};
+use kernel::{WriteContext, settings::TenantFile};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Author, Settings};
@@ -24,10 +24,11 @@ pub fn routes(settings: Arc<Settings>, file: Arc<dyn TenantFile>) -> Routes {
         .routes(routes!(list::list))
         .routes(routes!(change::change))
         .routes(routes!(remove::remove))
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
         .with_state(Arc::new(Doors { settings, file }))
 }
 
 fn author(caller: &Caller, info: &RequestInfo) -> Author {
-    let context = WriteContext { user: caller.principal().user(), request: Some(info.id), cause: Cause::Api };
+    let context = WriteContext::of_request(caller.principal().user(), info.id);
     Author { context, client: Some(info.client) }
 }

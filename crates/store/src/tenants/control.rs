@@ -7,7 +7,8 @@ use sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{
-    FeatureTables, Location, Lookup, NewTenant, Servers, StoreConfig, TenantRecord, master_key,
+    FeatureTables, Location, Lookup, MasterKeys, NewTenant, Servers, StoreConfig, TenantRecord, master_key,
+    sealed::refuse_unsealed,
     tables::{self, COLUMNS, DELETED, TENANTS, WRAPPED_KEY},
 };
 use crate::{Database, Ddl, Error, Result, Value};
@@ -22,14 +23,26 @@ impl Control {
         servers: &Servers,
         features: FeatureTables,
     ) -> Result<Self> {
-        let location = match config.control.expose() {
-            "sqlite" => Location::Sqlite { file: data.join("control.db"), create: true },
-            url => Location::own(url, "insula_control")?,
-        };
-        let database = location.open(servers, config.sqlite).await?;
+        let database = location(data, config)?.open(servers, config.sqlite).await?;
         database.erase_what_is_deleted().await?;
         tables::with(features).prepare(&database).await?;
         Ok(Self(database))
+    }
+
+    /// Whether [`Self::open`] and [`Self::claim`] would succeed, found out without making or changing anything.
+    pub(super) async fn check(
+        data: &Path,
+        config: &StoreConfig,
+        features: FeatureTables,
+        keys: &MasterKeys,
+    ) -> Result<()> {
+        let location = location(data, config)?.without_making();
+        let control = Self(location.open(&Servers::new(1), config.sqlite).await?);
+        let tables = tables::with(features);
+        if crate::migration::check(&control.0, &tables.migrations).await? {
+            refuse_unsealed(&control.0, &tables.sealed).await?;
+        }
+        Ok(control.check_key(keys).await?)
     }
 
     /// Leaves nothing of what was deleted or replaced in the files of the database, where it has files here.
@@ -204,6 +217,13 @@ impl Control {
                 Box::pin(async move { transaction.execute(&*update).await.map(drop) })
             })
             .await
+    }
+}
+
+fn location(data: &Path, config: &StoreConfig) -> Result<Location> {
+    match config.control.expose() {
+        "sqlite" => Ok(Location::Sqlite { file: data.join("control.db"), create: true }),
+        url => Location::own(url, "insula_control"),
     }
 }
 

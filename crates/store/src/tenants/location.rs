@@ -90,6 +90,13 @@ impl Location {
         }
     }
 
+    /// The same place, where nothing is made that is not there.
+    pub(crate) fn without_making(mut self) -> Self {
+        let (Self::Sqlite { create, .. } | Self::Postgres { create, .. } | Self::Mariadb { create, .. }) = &mut self;
+        *create = false;
+        self
+    }
+
     /// Opens the database.
     pub(crate) async fn open(&self, servers: &Servers, sqlite: SqliteConfig) -> Result<Database> {
         let engine = match self {

@@ -30,25 +30,39 @@ impl Control {
         keys.find(&id).await.map(drop).ok_or_else(|| keys.unknown(&id))
     }
 
+    /// Whether [`Self::claim`] would succeed, found out without noting anything.
+    pub(super) async fn check_key(&self, keys: &MasterKeys) -> kernel::Result<()> {
+        let noted = self.database().schema().table(MASTER_KEY).is_some();
+        match if noted { self.key_id().await? } else { None } {
+            Some(id) => keys.find(&id).await.map(drop).ok_or_else(|| keys.unknown(&id)),
+            None => self.key_in_use(keys).await.map(drop),
+        }
+    }
+
     /// The id of the installation's key, as it is noted.
     pub(super) async fn key_id(&self) -> Result<Option<String>> {
         let rows = self.database().read(&noted(&self.database().ddl())).await?;
         rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()
     }
 
-    async fn note_key(&self, keys: &MasterKeys) -> kernel::Result<String> {
+    /// The id of the first of the keys that opens what is there.
+    async fn key_in_use(&self, keys: &MasterKeys) -> kernel::Result<String> {
         let mut one = Query::select();
         one.columns(["id", WRAPPED_KEY].map(Alias::new)).from(self.database().ddl().table(TENANTS));
         one.and_where(Expr::col(Alias::new(WRAPPED_KEY)).is_not_null())
             .order_by(Alias::new("number"), Order::Asc)
             .limit(1);
-        let id = match self.database().read(&one).await?.first() {
+        match self.database().read(&one).await?.first() {
             Some(row) => {
                 let (id, text) = (row.uuid(0)?, row.uuid(0)?.to_string());
-                opener(&keys.all(), place(id, &text, WRAPPED_KEY), row.text(1)?)?.0.id().to_owned()
+                Ok(opener(&keys.all(), place(id, &text, WRAPPED_KEY), row.text(1)?)?.0.id().to_owned())
             }
-            None => keys.first().id().to_owned(),
-        };
+            None => Ok(keys.first().id().to_owned()),
+        }
+    }
+
+    async fn note_key(&self, keys: &MasterKeys) -> kernel::Result<String> {
+        let id = self.key_in_use(keys).await?;
         let ddl = self.database().ddl();
         let context = WriteContext::system();
         let noted = self.database().transaction(&context, move |transaction| {

@@ -153,6 +153,24 @@ impl Tenants {
         Ok(Arc::new(tenants))
     }
 
+    /// Whether [`Self::start`] would find its control database there, of a version that it knows, and under one of the
+    /// keys. Nothing is made and nothing is changed.
+    ///
+    /// Errors: those of [`Self::start`], and [`crate::Error::Migration`] where the database holds nothing of Insula's.
+    pub async fn check(
+        data: &Path,
+        config: &StoreConfig,
+        keys: impl Into<MasterKeys>,
+        control_tables: impl Into<FeatureTables>,
+    ) -> crate::Result<()> {
+        Control::check(data, config, control_tables.into(), &keys.into()).await
+    }
+
+    /// The data folder.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
     /// Makes a tenant. `seed` fills its database before anyone can reach it, so that it is there whole or not at all.
     ///
     /// Errors: 400 `field_invalid`; 409 `name_taken`, `already_initialised`; 503.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 use edge::{Answer, Caller, Json, Path, RequestInfo};
-use kernel::{Cause, WriteContext, ability};
+use kernel::{WriteContext, ability};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,11 +15,14 @@ use crate::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
-    OpenApiRouter::new().routes(routes!(list_toolkits)).routes(routes!(associate, dissociate))
+    OpenApiRouter::new()
+        .routes(routes!(list_toolkits))
+        .routes(routes!(associate, dissociate))
+        .layer(axum::middleware::from_fn(edge::tell_if_cut_off))
 }
 
 fn context(caller: &Caller, info: &RequestInfo) -> WriteContext {
-    WriteContext { user: caller.principal().user(), request: Some(info.id), cause: Cause::Api }
+    WriteContext::of_request(caller.principal().user(), info.id)
 }
 
 /// The toolkits of the tenant, with their groups, associations, endpoints and schedules. Needs the ability `groups.read`.

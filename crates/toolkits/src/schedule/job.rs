@@ -177,7 +177,7 @@ impl Service {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::plain(Reason::Timeout)),
         };
-        let word = outcome.as_ref().err().map_or("ok", |error| error.reason.word());
+        let word = kernel::error::outcome_word(&outcome);
         let duration_ms = watch.elapsed().as_secs_f64() * 1_000.0;
         if let Err(error) = &outcome {
             tracing::error!(

@@ -33,6 +33,8 @@ enum Which {
     Identity,
     /// rules.toml of a tenant
     Rules,
+    /// columns.toml of a tenant
+    Columns,
     /// A toolkit of a tenant
     Toolkit,
 }
@@ -44,6 +46,7 @@ impl Schema {
                 Which::Insula => SchemaOf::Insula,
                 Which::Identity => SchemaOf::Identity,
                 Which::Rules => SchemaOf::Rules,
+                Which::Columns => SchemaOf::Columns,
                 Which::Toolkit => SchemaOf::Toolkit,
             };
             let schema = schema.schema();
