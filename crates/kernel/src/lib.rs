@@ -9,6 +9,7 @@ pub mod columns;
 pub mod data_api;
 pub mod error;
 pub mod identifier;
+pub mod json;
 pub mod network;
 pub mod principal;
 pub mod probe;
