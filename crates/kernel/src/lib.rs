@@ -25,6 +25,7 @@ pub mod span;
 pub mod tenant;
 pub mod time;
 pub mod toolkits;
+pub mod turnstile;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
 pub use data_api::{DataApi, Program, QueryCheck};
