@@ -83,7 +83,7 @@ impl Client {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Json::Null);
+        let body = kernel::json::value(text.as_bytes()).unwrap_or(Json::Null);
         Ok(Answer { status, headers, body, text })
     }
 

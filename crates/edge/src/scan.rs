@@ -5,10 +5,10 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt::Write};
 
+use kernel::json::RESERVED;
+
 /// Objects and arrays may be inside each other this deep.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// Keys that `serde_json` gives a meaning of its own; a stranger's body must not reach that.
-const RESERVED: &str = "$serde_json::private::";
 const MAX_PATH: usize = 256;
 
 /// What is wrong with the shape.

@@ -7,6 +7,7 @@ use kernel::{
     SettingsTable, Tenant, TenantDirectory, TenantId,
     reload::{Commit, Reload},
     settings::TenantFile,
+    turnstile::Turnstile,
 };
 use store::Tenants;
 use tokio::sync::watch;
@@ -23,7 +24,6 @@ use crate::{
     sessions::Sessions,
     settings::Settings,
     tokens::{self, Tokens},
-    turnstile::Turnstile,
 };
 
 /// Time between two sweeps of ended sessions.

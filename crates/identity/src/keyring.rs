@@ -6,7 +6,7 @@ use std::{
 };
 
 use jsonwebtoken::{Algorithm, EncodingKey};
-use kernel::{Error, Result, Tenant, TenantId, seal::Place, time::Timestamp};
+use kernel::{Error, Result, Tenant, TenantId, seal::Place, time::Timestamp, turnstile::Turnstile};
 use quick_cache::sync::Cache;
 use store::{OpenTenant, Tenants};
 
@@ -15,7 +15,6 @@ use crate::{
     sessions::after,
     signing_key::{self, Pair, PublicKey},
     tables::keys::{self, KEYS, KeyRow, Stopped},
-    turnstile::Turnstile,
 };
 
 const TENANTS: usize = 10_000;

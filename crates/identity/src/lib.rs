@@ -37,7 +37,6 @@ mod sign_out;
 mod signing_key;
 mod tables;
 mod tokens;
-mod turnstile;
 mod user;
 mod users;
 mod webhook_tokens;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::{Credential, Group, Principal, Result, Tenant, TenantId, time::Timestamp};
+use kernel::{Credential, Group, Principal, Result, Tenant, TenantId, time::Timestamp, turnstile::Turnstile};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::Tenants;
@@ -23,7 +23,6 @@ use crate::{
     settings::Settings,
     tables::sessions::{self, Found},
     tokens::{Verified, invalid},
-    turnstile::Turnstile,
 };
 
 /// How long this process believes what it read of a session: what ends elsewhere is to be known here within five seconds,

@@ -10,6 +10,7 @@ pub mod data_api;
 pub mod error;
 pub mod identifier;
 pub mod log_context;
+pub mod json;
 pub mod network;
 pub mod principal;
 pub mod probe;
@@ -25,6 +26,7 @@ pub mod span;
 pub mod tenant;
 pub mod time;
 pub mod toolkits;
+pub mod turnstile;
 
 pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
 pub use data_api::{DataApi, Program, QueryCheck};

@@ -212,7 +212,7 @@ fn typed<T: DeserializeOwned>(value: Json) -> Result<T, String> {
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text = text.trim();
     let plain = Json::String(text.to_owned());
-    let value = serde_json::from_str(text).unwrap_or_else(|_| plain.clone());
+    let value = crate::json::value(text.as_bytes()).unwrap_or_else(|_| plain.clone());
     let flag = match text {
         "0" => Some(Json::Bool(false)),
         "1" => Some(Json::Bool(true)),

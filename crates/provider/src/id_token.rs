@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use kernel::json::Foreign;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -81,8 +82,8 @@ fn signed(token: &str, algorithm: Algorithm, keys: &[DecodingKey]) -> Result<Jso
     validation.validate_aud = false;
     let mut last = None;
     for key in keys {
-        match jsonwebtoken::decode::<Json>(token, key, &validation) {
-            Ok(data) => return Ok(data.claims),
+        match jsonwebtoken::decode::<Foreign>(token, key, &validation) {
+            Ok(data) => return Ok(data.claims.0),
             Err(error) => last = Some(untrue(&error)),
         }
     }

@@ -61,7 +61,7 @@ impl Outgoing {
         let place = place(request.uri());
         let response = Box::pin(self.send(request)).await?;
         match response.status() {
-            StatusCode::OK => serde_json::from_slice(response.body())
+            StatusCode::OK => kernel::json::value(response.body())
                 .map_err(|error| unavailable(format!("{place}: no JSON ({:?} error)", error.classify()))),
             status @ (StatusCode::BAD_REQUEST
             | StatusCode::UNAUTHORIZED

@@ -17,8 +17,7 @@ use crate::rules::Environment;
 #[derive(Debug)]
 pub(crate) struct Generator {
     pub(crate) column: GeneratedColumn,
-    /// None where the table has no such column.
-    position: Option<usize>,
+    position: usize,
 }
 
 /// A generated value.
@@ -32,27 +31,24 @@ pub(crate) enum Made {
 }
 
 impl Generator {
-    /// The generated columns of a table.
+    /// The generated columns of a table. Those that it does not have cannot be filled in; whoever reads toolkits tells.
     pub(crate) fn all(columns: &[GeneratedColumn], table: &Table) -> Vec<Self> {
         let generator =
-            |column: &GeneratedColumn| Self { position: table.position(&column.column), column: column.clone() };
-        columns.iter().map(generator).collect()
+            |column: &GeneratedColumn| Some(Self { position: table.position(&column.column)?, column: column.clone() });
+        columns.iter().filter_map(generator).collect()
     }
 
     /// Whether a value of the caller's for a column gives way to it.
     pub(crate) fn replaces(&self, position: usize) -> bool {
-        self.column.always && self.position == Some(position)
+        self.column.always && self.position == position
     }
 
-    /// Where the column is. Errors: 500 where the table has no such column that can be written.
+    /// Where the column is. Errors: 500 where it cannot be written.
     pub(crate) fn position(&self, table: &Table) -> Result<usize> {
-        match self.position {
-            Some(position) if table.columns[position].generated => {
-                Err(self.misfit(table, "the database computes the column"))
-            }
-            Some(position) => Ok(position),
-            None => Err(self.misfit(table, "there is no such column")),
+        if table.columns[self.position].generated {
+            return Err(self.misfit(table, "the database computes the column"));
         }
+        Ok(self.position)
     }
 
     /// The value for a request, where it is known before the request runs. Errors: 500 where it does not fit.

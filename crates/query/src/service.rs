@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, WriteContext, ability,
+    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, TenantId, WriteContext,
+    ability,
     identifier::is_identifier,
     restart::{RestartKind, Restarting},
     toolkits::ToolkitTerms,
+    turnstile::Turnstile,
 };
 use sea_query::{Alias, Expr, ExprTrait, Query as Sql, SelectStatement};
 use serde_json::Value as Json;
@@ -36,6 +38,8 @@ pub struct Service {
     rules: Rules,
     config: QueryConfig,
     doors: Doors,
+    /// Tenants that are being reloaded.
+    reloading: Turnstile<TenantId>,
 }
 
 /// What a reload did.
@@ -98,7 +102,13 @@ impl Room {
 impl Service {
     /// The data API over these tenants.
     pub fn new(tenants: Arc<Tenants>, config: QueryConfig, doors: Doors) -> Arc<Self> {
-        Arc::new(Self { rules: Rules::new(config.max_compiled_tenants), tenants, config, doors })
+        Arc::new(Self {
+            rules: Rules::new(config.max_compiled_tenants),
+            tenants,
+            config,
+            doors,
+            reloading: Turnstile::new(),
+        })
     }
 
     /// Opens the caller's tenant.
@@ -121,12 +131,14 @@ impl Service {
 
     /// Reads rules and catalogue of a tenant anew. Errors: 500 `reload_failed` (the old ones stay in force).
     pub(crate) async fn reload(&self, caller: &Authenticated) -> Result<Reloaded> {
+        // One after the other, so that what was read first is not put into force last.
+        let _pass = self.reloading.enter(caller.tenant.id).await;
         let open = self.tenants.open(&caller.tenant).await?;
+        open.data.refresh_schema().await?;
         let mut commits = Vec::new();
         for room in &self.doors.reloaded {
             commits.push(room.prepare(&caller.tenant).await?);
         }
-        open.data.refresh_schema().await?;
         let rules = self.rules.reload(&caller.tenant, &open.data.schema()).await?;
         // Whatever could fail is behind us.
         for commit in commits {

@@ -1,6 +1,6 @@
 //! What callers may send to an endpoint.
 
-use kernel::{Error, Reason, Result};
+use kernel::{Error, Reason, Result, json::RESERVED};
 use serde_json::{Map, Value, json};
 
 use crate::file::{ClientFilter, FieldType};
@@ -8,10 +8,13 @@ use crate::file::{ClientFilter, FieldType};
 /// The field of the payload with what was taken out of the path.
 pub(crate) const PATH: &str = "_path";
 
-/// The pairs of a query string as a payload. Errors: 400 `duplicate_key`.
+/// The pairs of a query string as a payload. Errors: 400 `duplicate_key`, `field_unknown`.
 pub(crate) fn pairs(query: &str) -> Result<Map<String, Value>> {
     let mut payload = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if name.starts_with(RESERVED) {
+            return Err(Error::new(Reason::FieldUnknown, "This field is reserved").at(shortened(&name)));
+        }
         if payload.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
             return Err(Error::new(Reason::DuplicateKey, "A parameter is there twice").at(shortened(&name)));
         }
@@ -133,5 +136,6 @@ mod tests {
     fn a_query_string_has_each_parameter_once() {
         assert_eq!(Value::Object(pairs("a=1&b=x%20y&c").unwrap()), json!({"a": "1", "b": "x y", "c": ""}));
         assert_eq!(pairs("a=1&a=2").unwrap_err().reason, Reason::DuplicateKey);
+        assert_eq!(pairs("%24serde_json::private::RawValue=[[").unwrap_err().reason, Reason::FieldUnknown);
     }
 }

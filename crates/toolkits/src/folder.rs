@@ -3,17 +3,19 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
+    ops::RangeInclusive,
     path::Path,
     sync::Arc,
 };
 
 use kernel::toolkits::TableTerms;
+use store::Schema;
 
 use crate::{
     checking::{Checked, Checker},
     file::ToolkitFile,
-    reading::Mistake,
-    toolkit::Toolkit,
+    reading::{Mistake, nearest},
+    toolkit::{Need, Toolkit},
 };
 
 /// The folder below a tenant's.
@@ -22,6 +24,9 @@ pub const FOLDER: &str = "toolkits";
 const MOST_FILES: usize = 200;
 /// The largest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
+
+/// The powers that there are.
+pub(crate) const POWERS: RangeInclusive<u8> = 1..=100;
 
 /// What the files of a tenant say.
 #[derive(Default)]
@@ -60,6 +65,17 @@ impl Files {
         Ok(files)
     }
 
+    /// Where the files speak of tables and columns that the tenant's database does not have.
+    pub(crate) fn against(&self, schema: &Schema) -> Vec<Mistake> {
+        let needs = self.toolkits.iter().flat_map(|(stem, toolkit)| toolkit.needs.iter().map(move |need| (stem, need)));
+        let mistake = |(stem, need): (&String, &Need)| {
+            let problem = need.missing(schema)?;
+            let file = format!("{FOLDER}/{stem}.toml");
+            Some(Mistake { file, line: need.line, key: need.key.clone(), problem })
+        };
+        needs.filter_map(mistake).collect()
+    }
+
     fn add(&mut self, stem: String, checked: Checked) {
         match checked {
             Checked::Good(toolkit) => {
@@ -79,9 +95,13 @@ impl Files {
 
     /// What is against writing holds whether the toolkit is switched off or broken: nothing opens by mistake.
     fn protect(&mut self, file: &ToolkitFile) {
-        for table in &file.read_only_tables {
+        // A file with mistakes may have a power that there is not.
+        let power = Some(file.read_only_override_power).filter(|power| POWERS.contains(power)).unwrap_or(*POWERS.end());
+        // Who writes the table of groups gives rights, whatever the own ones are.
+        let groups = file.groups_table.iter().map(|table| (table, *POWERS.end()));
+        for (table, power) in file.read_only_tables.iter().map(|table| (table, power)).chain(groups) {
             let terms = self.tables.entry(table.clone()).or_default();
-            terms.read_only_below = terms.read_only_below.max(Some(file.read_only_override_power));
+            terms.read_only_below = terms.read_only_below.max(Some(power));
         }
         for (table, column) in file.write_protected_columns.iter().filter_map(|name| name.split_once('.')) {
             let protected = &mut self.tables.entry(table.to_owned()).or_default().write_protected;
@@ -103,6 +123,25 @@ impl Files {
                     generated.push(generation.column(column));
                 }
             }
+        }
+    }
+}
+
+impl Need {
+    /// What the database lacks of it.
+    fn missing(&self, schema: &Schema) -> Option<String> {
+        let Some(table) = schema.table(&self.table) else {
+            let known: Vec<_> = schema.tables().filter(|table| !table.is_system()).map(|table| &*table.name).collect();
+            return Some(format!("the database has no table {}; {}", self.table, nearest(&self.table, &known)));
+        };
+        let column = self.column.as_ref()?;
+        let known: Vec<_> = table.columns.iter().map(|column| &*column.name).collect();
+        match table.column(column) {
+            None => Some(format!("the table {} has no column {column}; {}", table.name, nearest(column, &known))),
+            Some(found) if self.filled && found.generated => {
+                Some("the database computes this column; leave it out".to_owned())
+            }
+            Some(_) => None,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Who has which place in a toolkit.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use kernel::Principal;
+use kernel::{Principal, Tenant};
 
 use crate::{matching::permits, toolkit::Toolkit};
 
@@ -36,9 +36,22 @@ pub(crate) struct Stored {
     pub(crate) groups: HashMap<String, BTreeMap<String, Arc<Place>>>,
     /// By toolkit and number of the tenant's group.
     pub(crate) associations: HashMap<(String, i64), String>,
+    pub(crate) problems: Problems,
 }
 
+/// What is wrong with the tables of groups, for the log.
+pub(crate) type Problems = BTreeSet<String>;
+
 impl Stored {
+    /// Logs what is wrong and was not known before, so that it is not told again with every look at the database.
+    pub(crate) fn tell(&self, tenant: &Tenant, before: Option<&Self>) {
+        for problem in &self.problems {
+            if before.is_none_or(|before| !before.problems.contains(problem)) {
+                tracing::error!(tenant = tenant.name, "groups of the toolkit {problem}");
+            }
+        }
+    }
+
     /// The groups of a toolkit; none where its table for them is missing.
     pub(crate) fn groups_of<'a>(&'a self, toolkit: &'a Toolkit) -> Option<&'a BTreeMap<String, Arc<Place>>> {
         let stored = self.groups.get(&toolkit.file.name);

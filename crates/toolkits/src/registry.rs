@@ -47,8 +47,8 @@ pub struct Registry {
 /// What is in force for a tenant.
 struct Known {
     terms: ArcSwap<Terms>,
-    /// When its places were read.
-    read: Mutex<Instant>,
+    /// When its places were read; none where they must be read anew.
+    read: Mutex<Option<Instant>>,
 }
 
 impl Registry {
@@ -76,7 +76,7 @@ impl Registry {
     fn believed(&self, tenant: &Tenant) -> Option<Arc<Terms>> {
         let known = self.known.get(&tenant.id)?;
         let terms = known.terms.load_full();
-        (terms.files.toolkits.is_empty() || known.read.lock().elapsed() < BELIEVED).then_some(terms)
+        (terms.files.toolkits.is_empty() || is_fresh(*known.read.lock())).then_some(terms)
     }
 
     async fn read_terms(&self, tenant: &Tenant) -> Result<Arc<Terms>> {
@@ -84,9 +84,9 @@ impl Registry {
         let first = {
             // Whoever comes first reads places anew; the others go on with what is known.
             let mut read = known.read.lock();
-            let first = read.elapsed() >= BELIEVED;
+            let first = !is_fresh(*read);
             if first {
-                *read = Instant::now();
+                *read = Some(Instant::now());
             }
             first
         };
@@ -105,9 +105,14 @@ impl Registry {
         for toolkit in &files.broken {
             tracing::error!(tenant = tenant.name, toolkit, "the toolkit is off until its file is mended and reloaded");
         }
-        let terms = self.with_places(tenant, Arc::new(files)).await?;
+        let open = self.open_for(tenant, &files).await?;
+        for mistake in open.iter().flat_map(|open| files.against(&open.data.schema())) {
+            tracing::error!(tenant = tenant.name, "{mistake}");
+        }
+        let terms = self.with_places(open.as_deref(), Arc::new(files)).await?;
+        terms.stored.tell(tenant, None);
         self.changed.note(tenant, &terms.files);
-        Ok(Arc::new(Known { terms: ArcSwap::from_pointee(terms), read: Mutex::new(Instant::now()) }))
+        Ok(Arc::new(Known { terms: ArcSwap::from_pointee(terms), read: Mutex::new(Some(Instant::now())) }))
     }
 
     /// Reads the files anew on a thread that may block.
@@ -122,11 +127,15 @@ impl Registry {
         read.map_err(|error| error.to_string())?.map_err(|error| format!("the folder {FOLDER} cannot be read: {error}"))
     }
 
-    async fn with_places(&self, tenant: &Tenant, files: Arc<Files>) -> Result<Terms> {
-        let stored = if files.toolkits.is_empty() {
-            Stored::default()
-        } else {
-            self.stored(&*self.tenants.open(tenant).await?, &files).await?
+    /// The databases of a tenant, where its files are about something in them.
+    async fn open_for(&self, tenant: &Tenant, files: &Files) -> Result<Option<Arc<OpenTenant>>> {
+        Ok(if files.toolkits.is_empty() { None } else { Some(self.tenants.open(tenant).await?) })
+    }
+
+    async fn with_places(&self, open: Option<&OpenTenant>, files: Arc<Files>) -> Result<Terms> {
+        let stored = match open {
+            Some(open) => self.stored(open, &files).await?,
+            None => Stored::default(),
         };
         Ok(Terms::new(files, stored))
     }
@@ -137,7 +146,8 @@ impl Registry {
             stored.associations.insert((toolkit, id), group);
         }
         for (name, toolkit) in &files.toolkits {
-            if let Some(groups) = groups::read(&open.data, toolkit, &*self.grammar).await? {
+            let groups = groups::read(&open.data, &toolkit.file, &*self.grammar, &mut stored.problems).await?;
+            if let Some(groups) = groups {
                 stored.groups.insert(name.clone(), groups);
             }
         }
@@ -146,14 +156,21 @@ impl Registry {
 
     /// Reads places anew.
     async fn read_places(&self, tenant: &Tenant, known: &Known) -> Result<()> {
-        let before = known.terms.load_full();
-        let stored = self.stored(&*self.tenants.open(tenant).await?, &before.files).await?;
-        if stored != before.stored {
-            // Unless a reload came in between.
+        let open = self.tenants.open(tenant).await?;
+        loop {
+            let before = known.terms.load_full();
+            let stored = self.stored(&open, &before.files).await?;
+            if stored == before.stored {
+                return Ok(());
+            }
+            stored.tell(tenant, Some(&before.stored));
             let terms = Arc::new(Terms::new(Arc::clone(&before.files), stored));
-            known.terms.compare_and_swap(&before, terms);
+            let found = known.terms.compare_and_swap(&before, terms);
+            // Somebody else's may have been read before this, so that it must be read once more.
+            if Arc::ptr_eq(&found, &before) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Makes a change of places known in this process at once.
@@ -167,24 +184,40 @@ impl Registry {
     /// Checks the files of a tenant as they are now, without putting them into force. Errors: the folder cannot be read.
     pub(crate) async fn check(&self, tenant: &Tenant) -> Result<Vec<Mistake>> {
         let files = self.read(tenant, None).await.map_err(Error::internal)?;
-        Ok(files.mistakes)
+        let mut mistakes = files.mistakes.clone();
+        if let Some(open) = self.open_for(tenant, &files).await? {
+            mistakes.extend(files.against(&open.data.schema()));
+        }
+        Ok(mistakes)
     }
 
     async fn prepared(&self, tenant: &Tenant) -> Result<Commit> {
         let refused = |message: String| Error::new(Reason::ReloadFailed, message);
         let before = self.known.get(&tenant.id).map(|known| known.terms.load_full());
-        let files = self.read(tenant, before).await.map_err(refused)?;
+        let files = self.read(tenant, before.clone()).await.map_err(refused)?;
         if !files.mistakes.is_empty() {
             return Err(refused(told(&files.mistakes)));
         }
-        let terms = Arc::new(self.with_places(tenant, Arc::new(files)).await?);
+        let open = self.open_for(tenant, &files).await?;
+        let mistakes = open.as_ref().map(|open| files.against(&open.data.schema())).unwrap_or_default();
+        if !mistakes.is_empty() {
+            return Err(refused(told(&mistakes)));
+        }
+        let terms = self.with_places(open.as_deref(), Arc::new(files)).await?;
+        terms.stored.tell(tenant, before.as_deref().map(|before| &before.stored));
+        let terms = Arc::new(terms);
         let (known, id) = (Arc::clone(&self.known), tenant.id);
         let (changed, tenant) = (self.changed.clone(), tenant.clone());
         Ok(Box::new(move || {
             changed.note(&tenant, &terms.files);
-            known.insert(id, Arc::new(Known { terms: ArcSwap::new(terms), read: Mutex::new(Instant::now()) }));
+            // A place may have changed since it was read, and its change have gone to what is replaced here.
+            known.insert(id, Arc::new(Known { terms: ArcSwap::new(terms), read: Mutex::new(None) }));
         }))
     }
+}
+
+fn is_fresh(read: Option<Instant>) -> bool {
+    read.is_some_and(|read| read.elapsed() < BELIEVED)
 }
 
 impl Toolkits for Registry {

@@ -71,10 +71,8 @@ struct Way<'t> {
 pub(crate) enum Told {
     /// `data`, and what was left out or cut.
     Data(Value, Option<String>),
-    /// The text of a service, which becomes `data`, or the whole answer.
+    /// The text of a service or a program, which becomes `data`, or the whole answer.
     Text(Box<RawValue>, bool),
-    /// An object that is the whole answer.
-    Whole(Value),
     /// An answer that is passed on.
     Foreign(Response),
 }
@@ -190,22 +188,11 @@ impl Service {
                 if way.endpoint.is_passthrough() {
                     return Ok(Told::Foreign(service.passthrough(call).await?.map(Body::new)));
                 }
-                let whole = way.endpoint.file.overwrite_wrapping;
-                let text = service.json(call).await?;
-                if whole && !text.get().trim_start().starts_with('{') {
-                    return Err(Error::new(Reason::UpstreamInvalid, "The service did not answer an object"));
-                }
-                Ok(Told::Text(text, whole))
+                text(service.json(call).await?, way, "The service did not answer an object")
             }
             Work::Program { program, .. } => {
-                let value = program.run(written(&context)?, asked.info.id.as_str()).await?;
-                if !way.endpoint.file.overwrite_wrapping {
-                    return Ok(Told::Data(value, None));
-                }
-                if !value.is_object() {
-                    return Err(Error::new(Reason::UpstreamInvalid, "The program did not answer an object"));
-                }
-                Ok(Told::Whole(value))
+                let printed = program.run(written(&context)?, asked.info.id.as_str()).await?;
+                text(printed, way, "The program did not answer an object")
             }
         }
     }
@@ -227,6 +214,15 @@ async fn read(
         Method::Post => edge::read_json(request, way.toolkit.max_body_size(way.endpoint)).await?.unwrap_or_default(),
     };
     Ok((headers, query, payload))
+}
+
+/// What a service or a program answers, which must be an object where it is the whole answer.
+fn text(text: Box<RawValue>, way: &Way<'_>, problem: &'static str) -> Result<Told> {
+    let whole = way.endpoint.file.overwrite_wrapping;
+    if whole && !text.get().starts_with('{') {
+        return Err(Error::new(Reason::UpstreamInvalid, problem));
+    }
+    Ok(Told::Text(text, whole))
 }
 
 fn written(context: &Context) -> Result<Bytes> {
@@ -260,7 +256,6 @@ impl IntoResponse for Told {
             Self::Data(data, warning) => Answer::ok(Wrapped { data, warning }).into_response(),
             Self::Text(text, false) => Answer::ok(Wrapped { data: text, warning: None }).into_response(),
             Self::Text(text, true) => Answer::raw(Bytes::from(String::from(Box::<str>::from(text)))).into_response(),
-            Self::Whole(value) => Answer::with_status(StatusCode::OK, value).into_response(),
             Self::Foreign(response) => AsItIs(response).into_response(),
         }
     }

@@ -1,12 +1,15 @@
 //! What a tenant's toolkits say to the data API.
 
-use std::sync::Arc;
+use std::{hash::Hash, sync::Arc};
 
 use kernel::{
     Group, Principal, ToolkitGroup, ToolkitOverride,
     toolkits::{TableTerms, ToolkitTerms},
 };
-use quick_cache::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -16,7 +19,9 @@ use crate::{
 };
 
 /// Groups with places that are kept for a tenant.
-const REMEMBERED: usize = 2_000;
+const REMEMBERED: u64 = 2_000;
+/// Room for so many is taken at once. It is few enough that there is one shard a cache, not one for each processor.
+const AT_FIRST: usize = 32;
 
 /// A group as the database has it, and with its places.
 type Pair = (Arc<Group>, Arc<Group>);
@@ -25,15 +30,32 @@ type Pair = (Arc<Group>, Arc<Group>);
 pub(crate) struct Terms {
     pub(crate) files: Arc<Files>,
     pub(crate) stored: Stored,
+    /// None where there are no toolkits, as most tenants have none.
+    known: Option<Known>,
+}
+
+/// Groups with their places.
+struct Known {
     /// By group and own overrides.
     callers: Cache<(i64, Arc<[ToolkitOverride]>), Pair>,
     /// By group and places, so that callers with the same have one and the same value.
     variants: Cache<(i64, Vec<(String, String)>), Pair>,
 }
 
+impl Known {
+    fn new() -> Self {
+        Self { callers: cache(), variants: cache() }
+    }
+}
+
+fn cache<K: Eq + Hash, V: Clone>() -> Cache<K, V> {
+    Cache::with(AT_FIRST, REMEMBERED, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
+}
+
 impl Terms {
     pub(crate) fn new(files: Arc<Files>, stored: Stored) -> Self {
-        Self { files, stored, callers: Cache::new(REMEMBERED), variants: Cache::new(REMEMBERED) }
+        let known = (!files.toolkits.is_empty()).then(Known::new);
+        Self { files, stored, known }
     }
 
     /// A toolkit of a name that is switched on.
@@ -50,7 +72,7 @@ impl Terms {
         self.files.toolkits.values().filter_map(|toolkit| Some((&**toolkit, self.place(toolkit, principal)?)))
     }
 
-    fn with_places(&self, principal: &Principal) -> Arc<Group> {
+    fn with_places(&self, known: &Known, principal: &Principal) -> Arc<Group> {
         let base = &principal.group;
         let places: Vec<_> = self
             .all_places(principal)
@@ -61,8 +83,8 @@ impl Terms {
         }
         let names = places.iter().map(|(toolkit, place)| (toolkit.file.name.clone(), place.name.clone()));
         let key = (base.id, names.collect::<Vec<_>>());
-        if let Some((known, group)) = self.variants.get(&key)
-            && same(&known, base)
+        if let Some((before, group)) = known.variants.get(&key)
+            && same(&before, base)
         {
             return group;
         }
@@ -73,7 +95,7 @@ impl Terms {
             advanced_rules: place.column_rules.clone(),
         });
         let group = Arc::new(Group { toolkits: toolkits.collect(), ..Group::clone(base) });
-        self.variants.insert(key, (Arc::clone(base), Arc::clone(&group)));
+        known.variants.insert(key, (Arc::clone(base), Arc::clone(&group)));
         group
     }
 }
@@ -85,17 +107,15 @@ fn same(one: &Arc<Group>, other: &Arc<Group>) -> bool {
 impl ToolkitTerms for Terms {
     fn group(&self, principal: &Principal) -> Arc<Group> {
         let base = &principal.group;
-        if self.files.toolkits.is_empty() || base.is_toolkit() {
-            return Arc::clone(base);
-        }
+        let Some(known) = self.known.as_ref().filter(|_| !base.is_toolkit()) else { return Arc::clone(base) };
         let key = (base.id, Arc::clone(&principal.toolkit_overrides));
-        if let Some((known, group)) = self.callers.get(&key)
-            && same(&known, base)
+        if let Some((before, group)) = known.callers.get(&key)
+            && same(&before, base)
         {
             return group;
         }
-        let group = self.with_places(principal);
-        self.callers.insert(key, (Arc::clone(base), Arc::clone(&group)));
+        let group = self.with_places(known, principal);
+        known.callers.insert(key, (Arc::clone(base), Arc::clone(&group)));
         group
     }
 

@@ -24,6 +24,19 @@ pub(crate) struct Toolkit {
     pub(crate) schedules: Vec<Schedule>,
     /// What queries with the toolkit's own rights act as.
     pub(crate) acting: Arc<Group>,
+    /// What the database must have.
+    pub(crate) needs: Vec<Need>,
+}
+
+/// A table or a column that a file speaks of, and where. That it is there shows only in the tenant's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) line: usize,
+    pub(crate) key: String,
+    pub(crate) table: String,
+    pub(crate) column: Option<String>,
+    /// Whether a value is to be put into it.
+    pub(crate) filled: bool,
 }
 
 /// An endpoint of a toolkit.

@@ -6,6 +6,7 @@
 mod heavy;
 mod http;
 pub mod launcher;
+mod levels;
 mod program;
 
 pub use self::{

@@ -10,6 +10,7 @@ use crate::stage::{OPEN, kit, toolkit};
 on_all_databases!(
     a_broken_file_takes_down_nobody_else,
     a_reload_is_all_or_nothing,
+    what_the_database_lacks_is_a_mistake,
     a_reload_is_quick_and_of_one_tenant
 );
 
@@ -58,7 +59,7 @@ async fn a_broken_file_takes_down_nobody_else(backend: Backend) {
     }
     // What protects is in force all the same, as far as it can be read.
     let broken = "name = \"guard\"\ntables = [\"log\", \"items\"]\nread_only_tables = [\"log\"]\n\
-                  write_protected_columns = [\"items.price\"]\nno_such_key = 1\n[db_fallback_permissions.10]\npermissions = [\"items:rw\"]\n[groups";
+                  write_protected_columns = [\"items.price\"]\nread_only_override_power = 0\nno_such_key = 1\n[db_fallback_permissions.10]\npermissions = [\"items:rw\"]\n[groups";
     toolkit(&world, "guard", broken);
     world.group("users", &["log:rw", "items:rw"], &[]).await;
     let (root, uma) = (world.user("root", "administrators").await, world.user("uma", "users").await);
@@ -115,6 +116,57 @@ async fn a_reload_is_all_or_nothing(backend: Backend) {
         "{}",
         refused.text
     );
+    world.end().await;
+}
+
+/// Tables and columns that the database does not have, each with what it is told with.
+const LACKING: [(&str, &str); 4] = [
+    (
+        "[auto_generation.items]\nstatsu = { kind = \"now\" }\n",
+        "toolkits/kit.toml line 6: auto_generation.items.statsu: the table items has no column statsu; did you mean `status`?",
+    ),
+    (
+        "[auto_generation.assets]\ntag = { kind = \"now\" }\n",
+        "toolkits/kit.toml line 6: auto_generation.assets.tag: the database has no table assets; ",
+    ),
+    ("", "toolkits/kit.toml line 3: read_only_tables[0]: the database has no table assets; "),
+    (
+        "",
+        "toolkits/kit.toml line 3: write_protected_columns[1]: the table items has no column prize; did you mean `price`?",
+    ),
+];
+
+async fn what_the_database_lacks_is_a_mistake(backend: Backend) {
+    let text = |rest: &str| format!("{OPEN}{rest}{COUNT}").replace("\"log\"]", "\"log\", \"assets\"]");
+    let world = kit(backend, &text(LACKING[0].0)).await;
+    let root = world.user("root", "administrators").await;
+    // At the first request it is left out, and nothing else fails because of it.
+    let made = root.query(json!({"action": "insert", "table": "items", "data": {"name": "saw"}})).await;
+    assert_eq!((made.status, made.body.get("generated")), (200, None), "{}", made.text);
+    for (number, (rest, told)) in LACKING.iter().enumerate() {
+        let mut text = text(rest);
+        for (at, line) in [
+            (2, "read_only_tables = [\"assets\"]"),
+            (3, "write_protected_columns = [\"items.price\", \"items.prize\"]"),
+        ] {
+            if at == number {
+                // Also where it is switched off.
+                text = text.replace("\n[db_fall", &format!("\n{line}\nenabled = false\n[db_fall"));
+            }
+        }
+        toolkit(&world, "kit", &text);
+        let refused = root.post("/reload", &json!({})).await;
+        assert_eq!(refused.refusal(), (500, "reload_failed"), "{told}");
+        assert!(refused.body["error"].as_str().unwrap().contains(told), "{told}: {}", refused.text);
+        let checked = world.server.installation().features.toolkits.check(&world.tenant).await.unwrap();
+        assert!(checked.iter().any(|mistake| mistake.to_string().starts_with(told)), "{told}: {checked:?}");
+    }
+    // Once the database has it, it is in force.
+    toolkit(&world, "kit", &text(LACKING[1].0));
+    world.tables("CREATE TABLE assets (id SERIAL, name VARCHAR(40), tag VARCHAR(40))").await;
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    let made = root.query(json!({"action": "insert", "table": "assets", "data": {"name": "saw"}})).await;
+    assert!(made.body["generated"]["tag"].is_string(), "{}", made.text);
     world.end().await;
 }
 

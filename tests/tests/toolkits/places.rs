@@ -121,6 +121,26 @@ async fn groups_come_from_a_table_of_the_tenant(backend: Backend) {
     assert_eq!(may(&mona).await, ["write"]);
     let made = mona.query(json!({"action": "insert", "table": "items", "data": {"name": "saw", "price": 5}})).await;
     assert_eq!(made.body["warning"], "columns stripped: price", "{}", made.text);
+    // Whoever could write it could give himself anything.
+    world
+        .change_group(identity::GroupChange {
+            name: "moderators".into(),
+            basic_rules: Some(vec!["*:rwa".into(), "kit_groups:rwa".into()]),
+            power: Some(99),
+            ..identity::GroupChange::default()
+        })
+        .await;
+    let own =
+        json!({"action": "insert", "table": "kit_groups", "data": {"name": "own", "endpoint_permissions": ["*"]}});
+    for text in [text.replace("tables =", "enabled = false\ntables ="), text] {
+        assert_eq!(mona.query(own.clone()).await.refusal(), (403, "table_denied"));
+        toolkit(&world, "kit", &text);
+        assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    }
+    // A name that is there twice gives nothing: nobody can tell which one is meant.
+    insert(json!({"name": "twice", "permissions": ["items:r"], "endpoint_permissions": ["*"]})).await;
+    insert(json!({"name": "twice", "permissions": ["items:rw"], "endpoint_permissions": ["*"]})).await;
+    root.post("/reload", &json!({})).await;
     // A row that cannot be read gives nothing, and takes nothing else with it.
     let listed = root.get("/admin/toolkits").await;
     let names: Vec<_> =

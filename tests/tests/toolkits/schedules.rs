@@ -12,6 +12,7 @@ use crate::stage::{OPEN, kit, toolkit};
 on_all_databases!(
     a_schedule_is_kept_and_runs_late_but_once,
     a_run_that_fails_is_told_and_comes_again,
+    a_tenant_that_does_not_answer_holds_up_nobody,
     two_processes_run_it_once
 );
 
@@ -122,6 +123,61 @@ async fn a_run_that_fails_is_told_and_comes_again(backend: Backend) {
     installation.tenants.set_status(&world.tenant, kernel::TenantStatus::Active).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(root.query(json!({"action": "count", "table": "items"})).await.data(), &json!(0));
+    world.end().await;
+}
+
+/// Schedules of a tenant whose toolkits can never be read, because they lie in a pipe that nobody writes to.
+async fn stuck(world: &insula_tests::World) -> std::path::PathBuf {
+    let tenant = world.another_tenant().await;
+    let folder = tenant.folder.join("toolkits");
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("kit.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let control = world.server.installation().tenants.control();
+    let (ddl, id) = (control.ddl(), tenant.id);
+    let long_ago: kernel::time::Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    let columns = ["tenant_id", "toolkit", "name", "expression", "next_run"].map(Alias::new);
+    let mut insert = Query::insert();
+    insert.into_table(ddl.table("_schedules")).columns(columns);
+    for number in 0..20 {
+        let texts = [id.to_string(), "kit".to_owned(), format!("s{number}"), "every 1h".to_owned()];
+        insert.values(texts.into_iter().map(Expr::from).chain([Expr::from(Value::from(long_ago))])).unwrap();
+    }
+    control
+        .transaction(&kernel::WriteContext::system(), move |transaction| {
+            let insert = insert.clone();
+            Box::pin(async move { transaction.execute(&insert).await })
+        })
+        .await
+        .unwrap();
+    pipe
+}
+
+async fn a_tenant_that_does_not_answer_holds_up_nobody(backend: Backend) {
+    let text = [OPEN, &schedule("often", "every = \"1h\"", "note"), NOTE].concat();
+    let world = kit(backend, &text).await;
+    let root = world.user("root", "administrators").await;
+    until("the schedule is written down", Duration::from_secs(5), async || {
+        shown(&root).await.first().is_some_and(|schedule| !schedule["next_run"].is_null())
+    })
+    .await;
+    let pipes = [stuck(&world).await, stuck(&world).await];
+    for round in 1..3 {
+        make_due(world.server.installation().tenants.control()).await;
+        until("it ran all the same", Duration::from_secs(8), async || {
+            let count = root.query(json!({"action": "count", "table": "log"})).await;
+            count.data() == &json!(round)
+        })
+        .await;
+    }
+    for pipe in pipes {
+        let writer = tokio::task::spawn_blocking(move || {
+            let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+            std::fs::remove_file(&pipe).unwrap();
+            drop(writer);
+        });
+        writer.await.unwrap();
+    }
     world.end().await;
 }
 

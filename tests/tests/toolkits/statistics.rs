@@ -55,6 +55,10 @@ async fn numbers_are_worked_out_by_a_program(backend: Backend) {
     program.end();
 }
 
+/// Prints what would be read as JSON in JSON, deeper than any stack.
+const NESTED: &str =
+    r#"printf "{\"\$serde_json::private::RawValue\":\""; printf "%200000s" "" | tr " " "["; printf "\"}""#;
+
 async fn programs_have_limits_and_no_environment(backend: Backend) {
     let program = Program::initialised(backend).with("INSULA_TEST_SECRET", "hush");
     let endpoint = |path: &str, script: &str, rest: &str| {
@@ -70,6 +74,7 @@ async fn programs_have_limits_and_no_environment(backend: Backend) {
         &endpoint("slow", "sleep 30", "timeout = \"300ms\""),
         &endpoint("fails", "echo boom >&2; exit 3", ""),
         &endpoint("flood", "yes", "max_output_size = \"1MB\""),
+        &endpoint("nested", NESTED, ""),
         &endpoint("whole", "echo '{\"a\":1}'", "overwrite_wrapping = true"),
     ];
     program.file(&format!("data/tenants/{}/toolkits/kit.toml", program.tenant), &text.concat());
@@ -83,6 +88,8 @@ async fn programs_have_limits_and_no_environment(backend: Backend) {
     assert_eq!((&context["payload"], &context["username"]), (&json!({"a": "b"}), &json!("uma")));
     assert_eq!(call("text").await.data(), &json!({"output": "hello\n"}));
     assert_eq!(call("whole").await.text, r#"{"a":1}"#);
+    let nested = call("nested").await;
+    assert!(nested.status == 200 && nested.text.contains(&"[".repeat(200_000)), "{:.300}", nested.text);
     assert_eq!(call("slow").await.refusal(), (504, "upstream_timeout"));
     let failed = call("fails").await;
     assert_eq!(failed.refusal(), (502, "program_failed"));

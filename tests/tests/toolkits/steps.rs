@@ -1,11 +1,18 @@
 //! Queries that are asked one after the other: all or none, each in knowledge of those before it.
 
 use insula_tests::{Backend, on_all_databases};
+use sea_query::{Alias, Expr, Query};
 use serde_json::json;
+use store::Value;
 
 use crate::stage::{OPEN, kit};
 
-on_all_databases!(a_failing_step_undoes_all, a_toolkit_reaches_its_tables_alone, keys_call_within_their_scopes);
+on_all_databases!(
+    a_failing_step_undoes_all,
+    a_toolkit_reaches_its_tables_alone,
+    json_in_json_is_not_read,
+    keys_call_within_their_scopes
+);
 
 const STEPS: &str = r#"
 [endpoints.0]
@@ -116,5 +123,32 @@ async fn keys_call_within_their_scopes(backend: Backend) {
     // What the toolkit does with its own rights needs no scope of the key.
     let right = key(json!(["toolkits.call"])).await;
     assert_eq!(right.post("/tk/app/kit/sell", &body).await.refusal(), (409, "step_refused"));
+    world.end().await;
+}
+
+/// A column of JSON that others fill may hold what the reader of JSON would take for JSON in JSON, deeper than any stack.
+async fn json_in_json_is_not_read(backend: Backend) {
+    let endpoint = "[endpoints.0]\npath = \"list\"\ntype = \"internal\"\nrights = \"toolkit\"\npseudo_querys = [\"list\"]\n\
+         [pseudo_querys.list]\naction = \"select\"\ntable = \"items\"\n";
+    let world = kit(backend, &format!("{OPEN}{endpoint}")).await;
+    let uma = world.user("uma", "users").await;
+    for (name, key, status) in [("plain", "key", 200), ("hostile", "$serde_json::private::RawValue", 500)] {
+        let extra = json!({ key: "[".repeat(200_000) }).to_string();
+        let mut insert = Query::insert();
+        let database = &world.open(&world.tenant).await.data;
+        insert.into_table(database.schema().table("items").unwrap().reference());
+        insert.columns(["name", "extra"].map(Alias::new));
+        insert.values([name.into(), Expr::from(Value::from(extra))]).unwrap();
+        database
+            .transaction(&kernel::WriteContext::system(), move |transaction| {
+                let insert = insert.clone();
+                Box::pin(async move { transaction.execute(&insert).await })
+            })
+            .await
+            .unwrap();
+        let answer = uma.post("/tk/app/kit/list", &json!({})).await;
+        assert_eq!(answer.status, status, "{name}: {:.300}", answer.text);
+    }
+    assert_eq!(uma.get("/permissions").await.status, 200, "the server lives");
     world.end().await;
 }

@@ -11,12 +11,12 @@ use std::{
     time::Instant,
 };
 
-use kernel::{Principal, TenantId};
+use kernel::{Principal, TenantId, turnstile::Turnstile};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 use super::{Key, rates::Rates, uses::Uses};
-use crate::{sessions::BELIEVED, tokens::TokenHash, turnstile::Turnstile};
+use crate::{sessions::BELIEVED, tokens::TokenHash};
 
 const REMEMBERED: usize = 50_000;
 const TENANTS: usize = 50_000;

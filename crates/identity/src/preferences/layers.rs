@@ -21,7 +21,7 @@ pub(crate) struct Document(Map<String, Json>);
 impl Document {
     /// Preferences as they are stored.
     pub(crate) fn parse(text: Option<&str>) -> Self {
-        Self(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+        Self(text.and_then(|text| kernel::json::object(text.as_bytes()).ok()).unwrap_or_default())
     }
 
     /// How they are stored: not at all where there are none.

@@ -9,7 +9,6 @@ use axum::{
 use edge::{Answer, Caller, RequestInfo};
 use kernel::{Error, Reason, Result};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::visitor;
@@ -63,7 +62,7 @@ pub(super) async fn logout(
 
 /// The scope of a body. Clients of old send anything, and want to be logged out.
 fn scope(body: &[u8]) -> Result<Scope> {
-    let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let fields = kernel::json::object(body).unwrap_or_default();
     let Some(scope) = fields.get("scope") else { return Ok(Scope::This) };
     if let Some(unknown) = fields.keys().find(|field| *field != "scope") {
         return Err(Error::plain(Reason::FieldUnknown).at(unknown));

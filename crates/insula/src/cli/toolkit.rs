@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf, sync::Arc};
 use clap::{Args, Subcommand, ValueEnum};
 use kernel::{Authenticated, Credential, Group, Principal, WriteContext};
 use serde::Serialize;
-use serde_json::{Map, Value};
+
 use toolkits::{Mistake, Steward, ToolkitShown, file::Method};
 use uuid::Uuid;
 
@@ -205,7 +205,7 @@ fn places(toolkit: &ToolkitShown) -> String {
 impl Call {
     async fn run(self, installation: &Installation) -> Result<()> {
         let (record, open) = installation.open_tenant(self.which.tenant.as_deref()).await?;
-        let payload = serde_json::from_str::<Map<String, Value>>(&self.payload)
+        let payload = kernel::json::object(self.payload.as_bytes())
             .map_err(|error| Failure::Usage(format!("the payload is no JSON object: {error}")))?;
         let identity = &installation.features.identity;
         let principal = match &self.user {

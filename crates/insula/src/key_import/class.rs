@@ -173,8 +173,8 @@ fn is_jwt(text: &str) -> bool {
 /// Base64 of a JSON object with the fields that Laravel writes.
 fn is_laravel(text: &str) -> bool {
     let Some(bytes) = base64(text) else { return false };
-    let object: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&bytes).ok();
-    object.is_some_and(|object| object.contains_key("iv") && object.contains_key("value"))
+    let object = kernel::json::object(&bytes);
+    object.is_ok_and(|object| object.contains_key("iv") && object.contains_key("value"))
 }
 
 /// An initialisation vector of 12 or 16 bytes before the rest, told apart by a mark.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::row::{Columns, Row};
 use crate::{
@@ -93,8 +93,8 @@ fn json_row(line: &[u8], number: u64, columns: &Columns) -> Result<Option<Row>> 
         return Ok(None);
     }
     // The line itself may hold a key, so that the error does not repeat it.
-    let object: Map<String, Json> =
-        serde_json::from_slice(line).map_err(|_| Failure::Usage(format!("line {number} is not a JSON object")))?;
+    let object =
+        kernel::json::object(line).map_err(|_| Failure::Usage(format!("line {number} is not a JSON object")))?;
     let text = |name: &str| match object.get(name) {
         None | Some(Json::Null) => None,
         Some(Json::String(text)) => Some(text.clone()),

@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc};
 
 use sea_query::{Alias, Condition, Expr, ExprTrait, Order, Query, SelectStatement};
-use serde_json::{Map, Value as Json, value::RawValue};
+use serde_json::{Value as Json, value::RawValue};
 use store::{Database, Dialect, Kind, OutputColumn, Table, Value};
 
 use super::{Format, Progress, field};
@@ -129,7 +129,7 @@ impl Pages {
         if !self.keyed {
             return Ok(Vec::new());
         }
-        let row: Map<String, Json> = serde_json::from_str(row.get()).map_err(unreadable)?;
+        let row = kernel::json::object(row.get().as_bytes()).map_err(unreadable)?;
         let value = |position: &usize| {
             let column = &self.table.columns[*position];
             let json = row.get(&*column.name).unwrap_or(&Json::Null);
@@ -151,7 +151,7 @@ impl Pages {
     }
 
     fn csv_row(&self, row: &RawValue, line: &mut Vec<u8>) -> Result<()> {
-        let row: Map<String, Json> = serde_json::from_str(row.get()).map_err(unreadable)?;
+        let row = kernel::json::object(row.get().as_bytes()).map_err(unreadable)?;
         for (index, position) in self.columns.iter().enumerate() {
             let column = &self.table.columns[*position];
             let json = row.get(&*column.name).unwrap_or(&Json::Null);

@@ -23,7 +23,7 @@ pub(super) fn from_csv(column: &Column, text: &str, quoted: bool) -> Result<Fill
             _ => Json::from(text),
         },
         Kind::Float => serde_json::from_str::<Number>(text).map_or_else(|_| Json::from(text), Json::Number),
-        Kind::Json => serde_json::from_str(text).map_err(|error| format!("{}: {error}", column.name))?,
+        Kind::Json => kernel::json::value(text.as_bytes()).map_err(|error| format!("{}: {error}", column.name))?,
         _ => Json::from(text),
     };
     accept(column, &json)

@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Map, Value as Json};
 use store::Table;
 
 use super::{
@@ -54,8 +53,7 @@ impl JsonRows {
     }
 
     fn row(&self, line: u64) -> Result<Row, String> {
-        let object: Map<String, Json> =
-            serde_json::from_slice(&self.line).map_err(|error| format!("not a JSON object: {error}"))?;
+        let object = kernel::json::object(&self.line).map_err(|error| format!("not a JSON object: {error}"))?;
         let mut given = Vec::with_capacity(object.len());
         for (name, json) in &object {
             let position = column_position(&self.table, name)?;

@@ -51,7 +51,7 @@ pub(super) fn write(outcome: Outcome, request: RequestId) -> Answer {
 pub(crate) fn object(outcome: &Outcome) -> Result<Json, Error> {
     let mut out = Vec::with_capacity(64);
     success(&mut out, outcome);
-    let mut object: Json = serde_json::from_slice(&out).map_err(Error::internal)?;
+    let mut object = kernel::json::value(&out).map_err(Error::internal)?;
     if let Json::Object(fields) = &mut object {
         fields.shift_remove("success");
     }

@@ -6,7 +6,10 @@ use kernel::{
 };
 
 use super::Draft;
-use crate::file::{Generation, GenerationKind, WriteAction};
+use crate::{
+    file::{Generation, GenerationKind, WriteAction},
+    toolkit::Need,
+};
 
 /// What random characters are taken from: no 0 and O, no 1, I and L.
 const ALPHABET: &str = "23456789ABCDEFGHJKMNPQRSTUVWXYZ";
@@ -38,6 +41,32 @@ impl Draft<'_> {
         for table in self.file.system_column_overrides.keys().cloned().collect::<Vec<_>>() {
             self.own_table(&format!("system_column_overrides.{table}"), &table);
         }
+    }
+}
+
+impl Draft<'_> {
+    /// The tables and columns without which the file would not do what it says. Of a toolkit that is switched off, what
+    /// it says against writing alone is in force.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        let need = |key: String, table: &str, column: Option<&str>, filled| Need {
+            line: self.complaints.line(&key),
+            key,
+            table: table.to_owned(),
+            column: column.map(str::to_owned),
+            filled,
+        };
+        let file = &self.file;
+        let tables = file.read_only_tables.iter().enumerate();
+        let tables = tables.map(|(index, table)| need(format!("read_only_tables[{index}]"), table, None, false));
+        let protected = file.write_protected_columns.iter().enumerate().filter_map(|(index, name)| {
+            let (table, column) = name.split_once('.')?;
+            Some(need(format!("write_protected_columns[{index}]"), table, Some(column), false))
+        });
+        let filled = file.auto_generation.iter().filter(|_| file.enabled).flat_map(|(table, columns)| {
+            columns.keys().map(move |column| (format!("auto_generation.{table}.{column}"), table, column))
+        });
+        let filled = filled.map(|(key, table, column)| need(key, table, Some(column), true));
+        tables.chain(protected).chain(filled).collect()
     }
 }
 

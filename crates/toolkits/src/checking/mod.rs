@@ -13,6 +13,7 @@ use upstream::Clients;
 
 use crate::{
     file::ToolkitFile,
+    folder::POWERS,
     query::PreparedQuery,
     reading::{self, Complaints, Mistake, nearest},
     toolkit::{self, Toolkit},
@@ -66,6 +67,7 @@ impl Checker<'_> {
         let endpoints = draft.endpoints();
         let schedules = draft.schedules();
         draft.sizes();
+        let needs = draft.needs();
         let Draft { file, complaints, .. } = draft;
         let mut mistakes = complaints.mistakes;
         if !mistakes.is_empty() {
@@ -73,7 +75,7 @@ impl Checker<'_> {
             return Checked::Broken(Box::new(file), mistakes);
         }
         let acting = toolkit::acting(&file);
-        Checked::Good(Box::new(Toolkit { file, groups, fallbacks, endpoints, schedules, acting }))
+        Checked::Good(Box::new(Toolkit { file, groups, fallbacks, endpoints, schedules, acting, needs }))
     }
 }
 
@@ -103,7 +105,7 @@ impl Draft<'_> {
         for (index, table) in self.file.read_only_tables.clone().iter().enumerate() {
             self.own_table(&format!("read_only_tables[{index}]"), table);
         }
-        if !(1..=100).contains(&self.file.read_only_override_power) {
+        if !POWERS.contains(&self.file.read_only_override_power) {
             self.complaints.add("read_only_override_power", "a power is from 1 to 100");
         }
     }

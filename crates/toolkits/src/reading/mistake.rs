@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Words that are told to choose from.
+const MOST_NAMED: usize = 50;
+
 /// One mistake in a toolkit's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -50,6 +53,7 @@ pub(crate) fn nearest(unknown: &str, known: &[&str]) -> String {
     let likeness = |word: &&str| (strsim::jaro_winkler(unknown, word) * 1_000.0) as u32;
     match known.iter().copied().max_by_key(likeness) {
         Some(nearest) if likeness(&nearest) >= 800 => format!("did you mean `{nearest}`?"),
+        Some(_) if known.len() > MOST_NAMED => format!("write one of {} …", known[..MOST_NAMED].join(", ")),
         Some(_) => format!("write one of {}", known.join(", ")),
         None => "there is none to choose from".to_owned(),
     }

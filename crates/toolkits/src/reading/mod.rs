@@ -44,6 +44,11 @@ impl Complaints {
         self.mistakes.push(Mistake { file, line, key: key.to_owned(), problem: problem.into() });
     }
 
+    /// The line of a key.
+    pub(crate) fn line(&self, key: &str) -> usize {
+        self.index.line(key)
+    }
+
     /// Whether the file has a key.
     pub(crate) fn knows(&self, key: &str) -> bool {
         self.index.has(key)

@@ -15,7 +15,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::Schedule;
+use super::{
+    Schedule,
+    turns::{Turn, Turns},
+};
 use crate::{
     Service,
     context::Context,
@@ -25,12 +28,12 @@ use crate::{
     toolkit::Toolkit,
 };
 
-/// Runs at once, of all tenants.
-const AT_ONCE: usize = 16;
 /// How often to look for what is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// For so long a run is put off that cannot be done now: its tenant is suspended, or its toolkit is not known here.
 const PUT_OFF: Duration = Duration::from_mins(1);
+/// How long it may take to find out what a schedule is about.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// Tenants whose toolkits were read, with the schedules that they shall have.
 #[derive(Clone, Default)]
@@ -64,10 +67,11 @@ impl Changed {
     }
 }
 
-/// Who claimed a run, and until when.
+/// A run that this process has until a moment.
 struct Claimed {
     due: Stored,
     until: Timestamp,
+    _turn: Turn,
 }
 
 impl Service {
@@ -76,10 +80,10 @@ impl Service {
     pub fn job(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
         let service = Arc::clone(self);
         async move {
-            let mut running = JoinSet::new();
+            let (mut running, turns) = (JoinSet::new(), Turns::default());
             loop {
                 service.write_down().await;
-                if let Err(error) = service.run_due(&mut running).await {
+                if let Err(error) = service.run_due(&mut running, &turns).await {
                     tracing::warn!(%error, "schedules could not be looked at");
                 }
                 tokio::select! {
@@ -125,27 +129,60 @@ impl Service {
     }
 
     /// Claims what is due and begins it, for as long as there is room.
-    async fn run_due(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<()> {
+    async fn run_due(self: &Arc<Self>, running: &mut JoinSet<()>, turns: &Turns) -> Result<()> {
         let control = self.registry.tenants.control();
-        let room = AT_ONCE.saturating_sub(running.len());
-        if room == 0 {
-            return Ok(());
-        }
-        let now = kernel::time::now();
-        for due in schedules::due(control, now, room as u64).await? {
-            let later = |span: Duration| now.checked_add(span).map_err(Error::internal);
-            let Some((tenant, toolkit, index)) = self.look_up(&due).await? else {
-                schedules::claim(control, &due, now, later(PUT_OFF)?).await?;
-                continue;
-            };
-            let until = later(toolkit.schedules[index].timeout + GRACE)?;
-            if !schedules::claim(control, &due, now, until).await? {
-                continue;
+        loop {
+            let room = turns.left();
+            if room == 0 {
+                return Ok(());
             }
-            let (service, claimed) = (Arc::clone(self), Claimed { due, until });
-            running.spawn(async move { service.run_claimed(&tenant, &toolkit, index, &claimed).await });
+            let batch = schedules::due(control, kernel::time::now(), &turns.full(), room as u64).await?;
+            let whole = batch.len() == room;
+            for due in batch {
+                let Some(turn) = turns.take(due.key.tenant) else { continue };
+                // Nothing that a tenant's database has a say in happens before the claim, or outside of its own task.
+                let now = kernel::time::now();
+                let until = later(now, PUT_OFF)?;
+                if schedules::claim(control, &due, now, until).await? {
+                    let (service, claimed) = (Arc::clone(self), Claimed { due, until, _turn: turn });
+                    running.spawn(async move { service.look_up_and_run(claimed).await });
+                }
+            }
+            if !whole {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// Runs what was claimed. What cannot run now is due again when the claim has run out.
+    async fn look_up_and_run(&self, mut claimed: Claimed) {
+        let key = claimed.due.key.clone();
+        let found = match tokio::time::timeout(LOOK_UP, self.look_up(&claimed.due)).await {
+            Ok(found) => found,
+            Err(_) => Err(Error::plain(Reason::Timeout)),
+        };
+        let (tenant, toolkit, index) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(tenant = %key.tenant, schedule = key.name, %error, "a schedule is put off");
+                return;
+            }
+        };
+        match self.keep_claim(&mut claimed, toolkit.schedules[index].timeout + GRACE).await {
+            Ok(true) => self.run_claimed(&tenant, &toolkit, index, &claimed).await,
+            Ok(false) => tracing::warn!(tenant = tenant.name, schedule = key.name, "a claim was lost before its run"),
+            Err(error) => tracing::warn!(tenant = tenant.name, schedule = key.name, %error, "a schedule is put off"),
+        }
+    }
+
+    /// Keeps a claim for so long from now on.
+    async fn keep_claim(&self, claimed: &mut Claimed, span: Duration) -> Result<bool> {
+        let until = later(kernel::time::now(), span)?;
+        let control = self.registry.tenants.control();
+        let kept = schedules::keep_claim(control, &claimed.due, claimed.until, until).await?;
+        claimed.until = until;
+        Ok(kept)
     }
 
     /// What a schedule is about; none where it cannot run now. Forgets those of tenants that are gone.
@@ -157,13 +194,7 @@ impl Service {
         if tenant.status != TenantStatus::Active {
             return Ok(None);
         }
-        let terms = match self.registry.terms(&tenant).await {
-            Ok(terms) => terms,
-            Err(error) => {
-                tracing::warn!(tenant = tenant.name, %error, "a schedule is put off");
-                return Ok(None);
-            }
-        };
+        let terms = self.registry.terms(&tenant).await?;
         let Some(toolkit) = terms.toolkit(&due.key.toolkit).cloned() else { return Ok(None) };
         let same = |schedule: &Schedule| schedule.name == due.key.name && schedule.rhythm.text() == due.expression;
         Ok(toolkit.schedules.iter().position(same).map(|index| (tenant, toolkit, index)))
@@ -221,4 +252,8 @@ impl Service {
         let caller = Authenticated { tenant: Arc::clone(tenant), principal };
         internal::run(&*self.data, &caller, request, &schedule.steps, &context).await.map(drop)
     }
+}
+
+fn later(now: Timestamp, span: Duration) -> Result<Timestamp> {
+    now.checked_add(span).map_err(Error::internal)
 }

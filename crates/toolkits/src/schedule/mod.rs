@@ -2,6 +2,7 @@
 
 pub(crate) mod job;
 mod rhythm;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use kernel::{TenantId, WriteContext, time::Timestamp};
-use sea_query::{Alias, Expr, ExprTrait, Index, Order, Query};
+use sea_query::{Alias, Expr, ExprTrait, Func, Index, Order, Query};
 use store::{Database, Migration, Result, Row, Value};
 
 use super::{column, insert};
@@ -102,12 +102,17 @@ pub(crate) async fn of(database: &Database, tenant: TenantId) -> Result<Vec<Stor
     database.read(&select).await?.iter().map(from_row).collect()
 }
 
-/// Schedules that are due, the longest waiting first.
-pub(crate) async fn due(database: &Database, now: Timestamp, most: u64) -> Result<Vec<Stored>> {
+/// Schedules that are due but for those of some tenants, the longest waiting first. One that was put off waits since the
+/// end of that, so that those that are put off again and again are not before all others.
+pub(crate) async fn due(database: &Database, now: Timestamp, but: &[TenantId], most: u64) -> Result<Vec<Stored>> {
     let mut select = Query::select();
     select.columns(COLUMNS.map(Alias::new)).from(database.ddl().table(SCHEDULES));
     select.and_where(column("next_run").lte(moment(now))).and_where(is_free(now));
-    select.order_by(Alias::new("next_run"), Order::Asc).limit(most);
+    if !but.is_empty() {
+        select.and_where(column("tenant_id").is_not_in(but.iter().map(ToString::to_string)));
+    }
+    let since = Func::coalesce([column("claimed_until"), column("next_run")]);
+    select.order_by_expr(since.into(), Order::Asc).limit(most);
     database.read(&select).await?.iter().map(from_row).collect()
 }
 
@@ -159,6 +164,14 @@ pub(crate) async fn claim(database: &Database, due: &Stored, now: Timestamp, unt
     update.table(database.ddl().table(SCHEDULES)).value(Alias::new("claimed_until"), moment(until));
     update.and_where(is(&due.key)).and_where(column("next_run").eq(moment(due.next_run))).and_where(is_free(now));
     change(database, update).await
+}
+
+/// Keeps a claim until another moment, unless it ran out and another process has it.
+pub(crate) async fn keep_claim(database: &Database, due: &Stored, from: Timestamp, until: Timestamp) -> Result<bool> {
+    let mut update = Query::update();
+    update.table(database.ddl().table(SCHEDULES)).value(Alias::new("claimed_until"), moment(until));
+    update.and_where(is(&due.key)).and_where(column("next_run").eq(moment(due.next_run)));
+    change(database, update.and_where(column("claimed_until").eq(moment(from))).take()).await
 }
 
 /// Writes down what became of a claimed run and when the next is, unless the claim ran out.

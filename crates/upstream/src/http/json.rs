@@ -6,10 +6,10 @@ use kernel::ByteSize;
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
-use crate::heavy;
-
-/// Levels of arrays and objects, as many as readers of JSON commonly take.
-const MOST_LEVELS: usize = 128;
+use crate::{
+    heavy,
+    levels::{MOST_LEVELS, levels},
+};
 
 /// What is set aside before anything has come, in bytes: a service may claim any length.
 const FIRST: u64 = 64 << 10;
@@ -46,41 +46,4 @@ async fn collect(mut body: Incoming, limit: ByteSize) -> Result<Vec<u8>, Failure
         text.extend_from_slice(&data);
     }
     Ok(text)
-}
-
-/// How deeply arrays and objects nest in what is JSON.
-fn levels(text: &str) -> usize {
-    let (mut level, mut most) = (0_usize, 0);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        if quoted {
-            quoted = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => quoted = true,
-            b'[' | b'{' => {
-                level += 1;
-                most = most.max(level);
-            }
-            b']' | b'}' => level = level.saturating_sub(1),
-            _ => {}
-        }
-    }
-    most
-}
-
-#[cfg(test)]
-mod tests {
-    use super::levels;
-
-    #[test]
-    fn levels_are_counted_outside_of_texts() {
-        for (text, expected) in
-            [("1", 0), ("[]", 1), (r#"{"a":[[1],{}]}"#, 3), (r#"["[[\"[[\\",[]]"#, 2), ("[[],[]]", 2)]
-        {
-            assert_eq!(levels(text), expected, "{text}");
-        }
-    }
 }

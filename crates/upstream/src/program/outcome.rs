@@ -1,12 +1,16 @@
 //! What a run means for the caller.
 
 use kernel::{Error, Reason, Result};
-use serde_json::{Value, json};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{config::ProgramConfig, run::Ran};
 use crate::{
     heavy,
     launcher::{Limit, Verdict},
+    levels::{MOST_LEVELS, levels},
 };
 
 /// Numbers of signals on Linux.
@@ -14,7 +18,7 @@ const SIGXCPU: i32 = 24;
 const SIGXFSZ: i32 = 25;
 
 /// Turns what came of a run into an answer or an error, and tells the log what the program said.
-pub(super) async fn judge(ran: Ran, config: &ProgramConfig, request_id: &str) -> Result<Value> {
+pub(super) async fn judge(ran: Ran, config: &ProgramConfig, request_id: &str) -> Result<Box<RawValue>> {
     let program = config.command.first().map(String::as_str).unwrap_or_default();
     let failed = |message: String| Error::new(Reason::ProgramFailed, message);
     let (verdict, output, errors) = match ran {
@@ -63,13 +67,15 @@ fn problem(verdict: &Verdict, config: &ProgramConfig) -> Option<String> {
     })
 }
 
-/// What it printed: JSON, or else text.
-fn read(output: Vec<u8>) -> Result<Value> {
-    if let Ok(value) = serde_json::from_slice(&output) {
-        return Ok(value);
-    }
-    match String::from_utf8(output) {
-        Ok(text) => Ok(json!({ "output": text })),
-        Err(_) => Err(Error::new(Reason::UpstreamInvalid, "The program behind the endpoint printed what is not UTF-8")),
+/// What it printed: JSON, which is kept as the text that it is, or else text.
+fn read(output: Vec<u8>) -> Result<Box<RawValue>> {
+    let invalid = |problem: &str| {
+        Error::new(Reason::UpstreamInvalid, format!("The program behind the endpoint printed what {problem}"))
+    };
+    let text = String::from_utf8(output).map_err(|_| invalid("is not UTF-8"))?;
+    match serde_json::from_str::<&RawValue>(&text) {
+        Ok(_) if levels(&text) > MOST_LEVELS => Err(invalid(&format!("nests more than {MOST_LEVELS} levels deep"))),
+        Ok(json) => Ok(json.to_owned()),
+        Err(_) => to_raw_value(&json!({ "output": text })).map_err(Error::internal),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use kernel::{Error, Reason, Result};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{config::ProgramConfig, outcome, run};
@@ -50,7 +50,7 @@ impl ProgramUpstream {
     /// When the caller goes away, so does the program, with all that it started.
     ///
     /// Errors: 502 `program_failed`, 502 `upstream_invalid`, 504 `upstream_timeout`, 503 `busy`.
-    pub async fn run(&self, context: Bytes, request_id: &str) -> Result<Value> {
+    pub async fn run(&self, context: Bytes, request_id: &str) -> Result<Box<RawValue>> {
         let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(|_| {
             let message = "Too many runs of the program behind the endpoint are going on";
             Error::new(Reason::Busy, message).retry_after(1)

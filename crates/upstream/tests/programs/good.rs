@@ -92,3 +92,13 @@ async fn limits_are_set() {
     let expected = json!([[10, 11], [512 << 20, 512 << 20], [64, 64], [256 << 20, 256 << 20], [0, 0], 10]);
     assert_eq!(Script::python(text).run("{}").await.unwrap(), expected);
 }
+
+#[tokio::test]
+async fn what_it_prints_is_handed_on_as_it_is() {
+    let run = async |text: &str| Script::python(text).upstream().run(bytes::Bytes::from_static(b"{}"), "1").await;
+    let printed = run(r#"print('{"$serde_json::private::RawValue":"' + '[' * 200000 + '"}')"#).await.unwrap();
+    let text = "[".repeat(200_000);
+    assert_eq!(printed.get(), format!("{{\"$serde_json::private::RawValue\":\"{text}\"}}"));
+    let error = run("print('[' * 200000 + ']' * 200000)").await.unwrap_err();
+    assert_eq!(error.reason, kernel::Reason::UpstreamInvalid);
+}

@@ -53,7 +53,8 @@ impl Script {
     }
 
     pub(crate) async fn run(&self, context: &str) -> Result<Value, Error> {
-        self.upstream().run(Bytes::copy_from_slice(context.as_bytes()), "1").await
+        let printed = self.upstream().run(Bytes::copy_from_slice(context.as_bytes()), "1").await?;
+        Ok(serde_json::from_str(printed.get()).unwrap())
     }
 
     /// The reason of the failure, its message, and how long it took.

@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
 /// One lock a key, kept while somebody holds it or waits for it.
-pub(crate) struct Turnstile<K: Eq + Hash + Clone>(Mutex<HashMap<K, Arc<Lock<()>>>>);
+pub struct Turnstile<K: Eq + Hash + Clone>(Mutex<HashMap<K, Arc<Lock<()>>>>);
 
 /// Being through. The next one follows when it is dropped.
-pub(crate) struct Pass<'a, K: Eq + Hash + Clone> {
+pub struct Pass<'a, K: Eq + Hash + Clone> {
     // Dropped first, so that the ticket sees who else is there.
     _guard: OwnedMutexGuard<()>,
     _ticket: Ticket<'a, K>,
@@ -22,16 +22,23 @@ struct Ticket<'a, K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Turnstile<K> {
-    pub(crate) fn new() -> Self {
+    /// One without locks.
+    pub fn new() -> Self {
         Self(Mutex::new(HashMap::new()))
     }
 
     /// Waits for one's turn.
-    pub(crate) async fn enter(&self, key: K) -> Pass<'_, K> {
+    pub async fn enter(&self, key: K) -> Pass<'_, K> {
         let lock = Arc::clone(self.0.lock().entry(key.clone()).or_default());
         let ticket = Ticket { turnstile: self, key, lock };
         let guard = Arc::clone(&ticket.lock).lock_owned().await;
         Pass { _guard: guard, _ticket: ticket }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Default for Turnstile<K> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
