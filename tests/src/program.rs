@@ -142,9 +142,11 @@ impl Program {
         serving
     }
 
-    /// Removes all tenants with their databases.
+    /// Removes all tenants with their databases, the first one last.
     pub fn end(self) {
-        for tenant in self.json(&["tenant", "list"]).as_array().unwrap() {
+        let mut tenants = self.json(&["tenant", "list"]).as_array().unwrap().clone();
+        tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant["number"].as_i64()));
+        for tenant in &tenants {
             self.ok(&["tenant", "delete", tenant["name"].as_str().unwrap(), "--yes"]);
         }
     }

@@ -100,10 +100,19 @@ fn tenants_are_made_changed_and_removed() {
     insula.ok(&["tenant", "set", "crm", "--no-cors"]);
     assert_eq!(insula.json(&["tenant", "show", "crm"])["cors_origins"], serde_json::json!([]));
     assert_eq!(insula.json(&["tenant", "list"]).as_array().unwrap().len(), 2);
+    let first = insula.json(&["tenant", "list"]).as_array().unwrap().iter().find(|one| one["number"] == 1).cloned();
+    let first = first.unwrap()["name"].as_str().unwrap().to_owned();
+    let (code, told) = insula.fails(&["tenant", "delete", &first, "--yes"]);
+    assert!(code == 4 && told.contains("delete the others first"), "{told}");
+    for reserved in ["control", "crm-system"] {
+        let (code, told) = insula.fails(&["tenant", "create", reserved]);
+        assert!(code == 2 && told.contains("Insula keeps its own there"), "{told}");
+    }
     let (code, told) = insula.fails(&["tenant", "delete", "crm"]);
     assert!(code == 2 && told.contains("--yes"), "{told}");
     insula.ok(&["tenant", "delete", "crm", "--yes"]);
     assert_eq!(insula.fails(&["tenant", "show", "crm"]).0, 3);
+    insula.ok(&["tenant", "delete", &first, "--yes"]);
 }
 
 #[test]

@@ -62,6 +62,12 @@ impl Error {
         matches!(self, Self::Conflict(_))
     }
 
+    /// The refusal to remove a schema or database with a list of tenants.
+    pub(crate) fn holds_tenants(place: &str) -> Self {
+        let message = format!("{place} holds a list of tenants of Insula and is not removed");
+        Self::Refused(kernel::Error::new(Reason::Conflict, message).at("name"))
+    }
+
     /// Names the columns of a unique key where the database named the key alone.
     pub(crate) fn with_columns_of(self, table: &Table) -> Self {
         match self {

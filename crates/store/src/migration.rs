@@ -110,7 +110,7 @@ pub(crate) async fn apply(
         crate::Dialect::Mariadb => insert.to_string(sea_query::MysqlQueryBuilder),
     };
     match database.script(format!("{};\n{record}", sql.trim().trim_end_matches(';'))).await {
-        Err(Error::Unique(_)) if remembered(database).await?.contains_key(&(feature.to_owned(), number)) => Ok(()),
+        Err(_) if remembered(database).await?.contains_key(&(feature.to_owned(), number)) => Ok(()),
         other => other,
     }
 }
@@ -154,8 +154,10 @@ async fn create_table(database: &Database) -> Result<()> {
     );
     let mut key = sea_query::Index::create();
     table.primary_key(key.col(Alias::new("feature")).col(Alias::new("number")));
-    database.script(ddl.sql(&table)).await?;
-    database.refresh_schema().await
+    let made = database.script(ddl.sql(&table)).await;
+    database.refresh_schema().await?;
+    // Another process may have been quicker.
+    if database.schema().table(TABLE).is_some() { Ok(()) } else { made }
 }
 
 /// The SHA-256 of a step's text, in hexadecimal.

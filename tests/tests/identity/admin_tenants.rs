@@ -11,6 +11,7 @@ use crate::admin::{PASSWORD, delete, pages, patch};
 on_all_databases!(
     tenants_are_made_changed_and_removed,
     only_the_first_tenant_rules_the_others,
+    the_next_tenant_is_the_first_where_there_is_no_other,
     a_tenant_is_made_whole_or_not_at_all,
     tenants_are_listed_by_pages,
     a_tenant_is_carried_away_as_an_archive,
@@ -99,6 +100,22 @@ async fn only_the_first_tenant_rules_the_others(backend: Backend) {
     assert_eq!(delete(&admin, &format!("{first}?confirm={}", world.tenant.name)).await.refusal(), (409, "conflict"));
     assert_eq!(theirs.get("/auth/status").await.status, 200);
     assert_eq!(admin.get(&first).await.body["tenant"]["first"], true);
+    world.end().await;
+}
+
+async fn the_next_tenant_is_the_first_where_there_is_no_other(backend: Backend) {
+    let world = World::new(backend).await;
+    let next = world.another_tenant().await;
+    let tenants = &world.server.installation().tenants;
+    let record = tenants.by_name(&world.tenant.name).await.unwrap();
+    tenants.delete(&record, &kernel::WriteContext::system()).await.unwrap();
+    let admin = world.user_of(&next, "root", "administrators").await;
+    let path = format!("/admin/tenants/{}", next.name);
+    let shown = admin.get(&path).await;
+    assert_eq!((&shown.body["tenant"]["id"], &shown.body["tenant"]["first"]), (&json!(2), &json!(true)));
+    let suspend = patch(&admin, &path, &json!({"status": "suspended"})).await;
+    assert_eq!((suspend.refusal(), suspend.field()), ((409, "conflict"), "status"));
+    assert_eq!(delete(&admin, &format!("{path}?confirm={}", next.name)).await.refusal(), (409, "conflict"));
     world.end().await;
 }
 

@@ -3,6 +3,7 @@
 
 mod beginning;
 mod isolation;
+mod racing;
 mod reaching;
 mod standing;
 mod thousand;

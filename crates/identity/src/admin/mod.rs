@@ -6,7 +6,7 @@ mod import;
 mod tenants;
 pub(crate) mod users;
 
-pub(crate) use self::tenants::{FIRST, TenantChange};
+pub(crate) use self::tenants::TenantChange;
 pub use self::{
     actor::Actor,
     generated::generated_password,

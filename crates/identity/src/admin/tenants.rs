@@ -102,7 +102,7 @@ impl Identity {
         Ok(Made { tenant: self.tenants.by_name(&tenant.name).await?, password })
     }
 
-    /// Changes a tenant.
+    /// Changes a tenant. `caller` is the first; see [`Identity::require_first_tenant`].
     ///
     /// Errors: 400 `field_invalid`; 404; 409 `name_taken`, and `conflict` for suspending the first tenant.
     pub(crate) async fn change_tenant(
@@ -114,15 +114,14 @@ impl Identity {
     ) -> Result<Arc<TenantRecord>> {
         let known = self.tenants.by_name(name).await?;
         let fields = change.fields();
-        let outcome = self.try_change_tenant(&known, change).await;
+        let outcome = self.try_change_tenant(caller, &known.tenant, change).await;
         actor.audit(caller, "tenant-change", name, &fields, &outcome);
         outcome?;
         self.tenants.by_name(name).await
     }
 
-    async fn try_change_tenant(&self, known: &TenantRecord, change: TenantChange) -> Result<()> {
-        let tenant = &known.tenant;
-        if change.status == Some(TenantStatus::Suspended) && known.number == FIRST {
+    async fn try_change_tenant(&self, first: &Tenant, tenant: &Tenant, change: TenantChange) -> Result<()> {
+        if change.status == Some(TenantStatus::Suspended) && tenant.id == first.id {
             return Err(Error::new(Reason::Conflict, "The first tenant cannot be suspended").at("status"));
         }
         change.cors_origins.as_deref().map(check_origins).transpose()?;
@@ -139,7 +138,7 @@ impl Identity {
         Ok(())
     }
 
-    /// Removes a tenant for ever. `confirmed` is the name once more.
+    /// Removes a tenant for ever. `caller` is the first, `confirmed` the name once more.
     ///
     /// Errors: 400 `field_missing`, `field_invalid` where it is not confirmed; 404; 409 `conflict` for the first tenant.
     pub(crate) async fn remove_tenant(
@@ -150,7 +149,7 @@ impl Identity {
         confirmed: Option<&str>,
     ) -> Result<()> {
         let known = self.tenants.by_name(name).await?;
-        if known.number == FIRST {
+        if known.tenant.id == caller.id {
             return Err(Error::new(Reason::Conflict, "The first tenant cannot be deleted"));
         }
         match confirmed {
@@ -166,9 +165,6 @@ impl Identity {
         outcome
     }
 }
-
-/// The number of the first tenant.
-pub(crate) const FIRST: i64 = 1;
 
 impl TenantChange {
     fn fields(&self) -> Vec<&'static str> {

@@ -275,6 +275,7 @@ impl Export {
 impl Delete {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         let record = installation.tenants.by_name(&self.name).await?;
+        refuse_first(installation, &record).await?;
         if !self.yes {
             confirm(&self.name)?;
         }
@@ -283,6 +284,17 @@ impl Delete {
         output.print(&serde_json::json!({ "deleted": self.name }), || format!("Tenant {} is gone.", self.name));
         Ok(())
     }
+}
+
+/// The first tenant goes last: whoever is first then would rule the others.
+async fn refuse_first(installation: &Installation, record: &TenantRecord) -> Result<()> {
+    let tenants = installation.tenants.list().await?;
+    let first = tenants.iter().all(|other| other.number >= record.number);
+    if !first || tenants.len() == 1 {
+        return Ok(());
+    }
+    let message = "The first tenant's administrators rule the others; delete the others first";
+    Err(kernel::Error::new(kernel::Reason::Conflict, message).into())
 }
 
 fn confirm(name: &str) -> Result<()> {

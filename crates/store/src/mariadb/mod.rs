@@ -3,15 +3,20 @@
 mod decode;
 mod error;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kernel::{BoxFuture, WriteContext};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, prelude::Queryable};
+use tokio::time::timeout;
 
 use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, transaction};
 
 pub(crate) use error::map as map_error;
 
+/// Time for a new connection, from the first packet to the end of the log in.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// Time for which a statement waits for a connection of the pool, a new one included.
+const WAITING: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 /// What every connection agrees on: UTC, no silent cutting of values, and the isolation PostgreSQL has.
@@ -22,6 +27,10 @@ const SETUP: [&str; 4] = [
     // No statement runs for ever.
     "SET SESSION max_statement_time = 30",
 ];
+
+/// Whether a database has a list of tenants.
+const LISTS: &str =
+    "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = '_deleted_tenants'";
 
 /// A tenant's database on a MariaDB server.
 pub(crate) struct Mariadb {
@@ -41,10 +50,28 @@ pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
     Ok(Pool::new(opts))
 }
 
+/// A connection of a pool. Errors: [`Error::Unavailable`], also where there is none in time.
+pub(crate) async fn connect(pool: &Pool) -> Result<Conn> {
+    in_time(WAITING, pool.get_conn()).await
+}
+
+/// A connection that no pool ever has, for what is a state of it.
+pub(crate) async fn connect_alone(pool: &Pool) -> Result<Conn> {
+    let options = connect(pool).await?.opts().clone();
+    in_time(CONNECTING, Conn::new(options)).await
+}
+
+async fn in_time<T>(time: Duration, work: impl Future<Output = mysql_async::Result<T>>) -> Result<T> {
+    match timeout(time, work).await {
+        Ok(done) => done.map_err(map_error),
+        Err(elapsed) => Err(Error::Unavailable(elapsed.into())),
+    }
+}
+
 impl Mariadb {
     /// Takes a database of a server; makes it where that is asked for, with text compared by code points.
     pub(crate) async fn open(pool: Pool, database: &str, create: bool) -> Result<Self> {
-        let mut connection = pool.get_conn().await.map_err(map_error)?;
+        let mut connection = connect(&pool).await?;
         if create {
             let sql = format!(
                 "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
@@ -55,14 +82,18 @@ impl Mariadb {
         Ok(Self { pool, database: database.into() })
     }
 
-    /// Removes a database with all that is in it.
+    /// Removes a database with all that is in it, unless a list of tenants is.
     pub(crate) async fn destroy(pool: &Pool, database: &str) -> Result<()> {
-        let mut connection = pool.get_conn().await.map_err(map_error)?;
+        let mut connection = connect(pool).await?;
+        let found: Option<u64> = connection.exec_first(LISTS, (database,)).await.map_err(map_error)?;
+        if found != Some(0) {
+            return Err(Error::holds_tenants(database));
+        }
         connection.query_drop(format!("DROP DATABASE IF EXISTS {}", quoted(database))).await.map_err(map_error)
     }
 
     async fn connection(&self) -> Result<Conn> {
-        self.pool.get_conn().await.map_err(map_error)
+        connect(&self.pool).await
     }
 
     pub(crate) async fn read_json(&self, statement: &Statement, columns: &[OutputColumn]) -> Result<(Vec<u8>, u64)> {
@@ -120,8 +151,7 @@ impl Mariadb {
     /// changes before them; the changes behind the last definition are done together or not at all.
     pub(crate) async fn script(&self, sql: &str) -> Result<()> {
         // The chosen database is a state of the connection, so that it must not return to the pool.
-        let connection = self.connection().await?;
-        let mut connection = Conn::new(connection.opts().clone()).await.map_err(map_error)?;
+        let mut connection = connect_alone(&self.pool).await?;
         let begin = format!("SET SESSION max_statement_time = 0, autocommit = 0; USE {}", quoted(&self.database));
         connection.query_drop(begin).await.map_err(map_error)?;
         let outcome = match connection.query_drop(sql).await {

@@ -3,9 +3,9 @@
 mod decode;
 mod error;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::{TryStreamExt, future, pin_mut};
 use kernel::{BoxFuture, WriteContext};
 use tokio_postgres::{NoTls, RowStream};
@@ -19,11 +19,19 @@ pub(crate) use error::map as map_error;
 /// A connection from the pool with its prepared statements.
 pub(crate) type Client = Object;
 
+/// Time for a new connection, from the first packet to the end of the log in.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// Time for which a statement waits for a connection of the pool.
+const WAITING: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps before it forgets them all.
 const STATEMENTS: usize = 1_024;
 /// What every connection agrees on: UTC, one spelling of dates, and no statement that runs for ever.
 const OPTIONS: &str = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c statement_timeout=30s";
 const CONTEXT: &str = "SELECT set_config('app.current_user_id', $1, true), set_config('app.request_id', $2, true)";
+
+/// Whether a schema has a list of tenants.
+const LISTS: &str = "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = '_deleted_tenants'";
 
 /// A tenant's schema on a PostgreSQL server.
 pub(crate) struct Postgres {
@@ -37,15 +45,22 @@ pub(crate) struct Postgres {
 pub(crate) fn pool(url: &str, connections: usize) -> Result<Pool> {
     let mut config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(Box::new(error)))?;
     let options = config.get_options().map_or_else(|| OPTIONS.to_owned(), |own| format!("{OPTIONS} {own}"));
-    config.options(options).application_name("insula");
+    config.options(options).application_name("insula").connect_timeout(CONNECTING);
     let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-    Pool::builder(manager).max_size(connections).build().map_err(|error| Error::Unavailable(error.into()))
+    let pool = Pool::builder(manager).max_size(connections).runtime(Runtime::Tokio1);
+    let pool = pool.create_timeout(Some(CONNECTING)).wait_timeout(Some(WAITING));
+    pool.build().map_err(|error| Error::Unavailable(error.into()))
+}
+
+/// A connection of a pool. Errors: [`Error::Unavailable`], also where there is none in time.
+pub(crate) async fn connect(pool: &Pool) -> Result<Client> {
+    pool.get().await.map_err(|error| Error::Unavailable(error.into()))
 }
 
 impl Postgres {
     /// Takes a schema of a server; makes it where that is asked for.
     pub(crate) async fn open(pool: Pool, schema: &str, create: bool) -> Result<Self> {
-        let client = pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        let client = connect(&pool).await?;
         if create {
             let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema));
             client.batch_execute(&sql).await.map_err(map_error)?;
@@ -54,15 +69,19 @@ impl Postgres {
         Ok(Self { pool, schema: schema.into(), foreign_collation })
     }
 
-    /// Removes a schema with all that is in it.
+    /// Removes a schema with all that is in it, unless a list of tenants is.
     pub(crate) async fn destroy(pool: &Pool, schema: &str) -> Result<()> {
-        let client = pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        let client = connect(pool).await?;
+        let found = client.query_one(LISTS, &[&schema]).await.map_err(map_error)?;
+        if found.get::<_, i64>(0) > 0 {
+            return Err(Error::holds_tenants(schema));
+        }
         let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(schema));
         client.batch_execute(&sql).await.map_err(map_error)
     }
 
     async fn client(&self) -> Result<Client> {
-        let client = self.pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
+        let client = connect(&self.pool).await?;
         if client.statement_cache.size() > STATEMENTS {
             client.statement_cache.clear();
         }

@@ -17,13 +17,21 @@ use crate::{Database, Ddl, Error, Result, Value};
 pub(super) struct Control(Database);
 
 impl Control {
+    /// Where it is.
+    pub(super) fn location(data: &Path, config: &StoreConfig) -> Result<Location> {
+        match config.control.expose() {
+            "sqlite" => Ok(Location::Sqlite { file: data.join("control.db"), create: true }),
+            url => Location::own(url, "insula_control"),
+        }
+    }
+
     pub(super) async fn open(
-        data: &Path,
+        location: &Location,
         config: &StoreConfig,
         servers: &Servers,
         features: FeatureTables,
     ) -> Result<Self> {
-        let database = location(data, config)?.open(servers, config.sqlite).await?;
+        let database = location.open(servers, config.sqlite).await?;
         database.erase_what_is_deleted().await?;
         tables::with(features).prepare(&database).await?;
         Ok(Self(database))
@@ -36,7 +44,7 @@ impl Control {
         features: FeatureTables,
         keys: &MasterKeys,
     ) -> Result<()> {
-        let location = location(data, config)?.without_making();
+        let location = Self::location(data, config)?.without_making();
         let control = Self(location.open(&Servers::new(1), config.sqlite).await?);
         let tables = tables::with(features);
         if crate::migration::check(&control.0, &tables.migrations).await? {
@@ -102,6 +110,20 @@ impl Control {
         } else {
             kernel::Error::new(Reason::NameTaken, "Another tenant has this domain").at("domain")
         })
+    }
+
+    /// The tenant other than `id` that a schema or database of this name on a server belongs to.
+    pub(super) async fn owner_of(&self, place: &str, id: TenantId) -> Result<Option<String>> {
+        let Some(name) = place.strip_prefix("insula_").map(|rest| rest.replace('_', "-")) else { return Ok(None) };
+        let column = |name: &'static str| Expr::col(Alias::new(name));
+        let mut owner = column("name").eq(&name);
+        if let Some(stem) = name.strip_suffix("-system") {
+            owner = owner.or(column("name").eq(stem).and(column("system_url").is_not_null()));
+        }
+        let mut select = Query::select();
+        select.column(Alias::new("name")).from(self.0.ddl().table(TENANTS));
+        select.and_where(owner).and_where(column("id").ne(id.to_string())).limit(1);
+        self.0.read(&select).await?.first().map(|row| row.text(0).map(str::to_owned)).transpose()
     }
 
     /// Makes a tenant known: the moment from which it exists. Its number is the next free one; the first must be 1.
@@ -217,13 +239,6 @@ impl Control {
                 Box::pin(async move { transaction.execute(&*update).await.map(drop) })
             })
             .await
-    }
-}
-
-fn location(data: &Path, config: &StoreConfig) -> Result<Location> {
-    match config.control.expose() {
-        "sqlite" => Ok(Location::Sqlite { file: data.join("control.db"), create: true }),
-        url => Location::own(url, "insula_control"),
     }
 }
 

@@ -116,18 +116,31 @@ impl Location {
         Database::open(engine).await
     }
 
-    /// Removes what an interrupted creation may have left where a new tenant is about to live. Adopted databases are
-    /// never touched.
-    pub(crate) async fn wipe_leftovers(&self, servers: &Servers) -> Result<()> {
+    /// Whether Insula makes it, and so may remove it. An adopted database is never removed.
+    pub(crate) fn is_made(&self) -> bool {
         match self {
-            Self::Sqlite { create: true, .. }
-            | Self::Postgres { create: true, .. }
-            | Self::Mariadb { create: true, .. } => self.destroy(servers).await,
-            _ => Ok(()),
+            Self::Sqlite { create, .. } | Self::Postgres { create, .. } | Self::Mariadb { create, .. } => *create,
         }
     }
 
-    /// Removes the database with all that is in it.
+    /// The schema or database on a server.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres { schema: name, .. } | Self::Mariadb { database: name, .. } => Some(name),
+        }
+    }
+
+    /// Makes sure that its server answers, where it is on one. Errors: 503.
+    pub(crate) async fn reach(&self, servers: &Servers) -> Result<()> {
+        match self {
+            Self::Sqlite { .. } => Ok(()),
+            Self::Postgres { server, .. } => postgres::connect(&servers.postgres(server)?).await.map(drop),
+            Self::Mariadb { server, .. } => mariadb::connect(&servers.mariadb(server)?).await.map(drop),
+        }
+    }
+
+    /// Removes the database with all that is in it; never one with a list of tenants.
     pub(crate) async fn destroy(&self, servers: &Servers) -> Result<()> {
         match self {
             Self::Sqlite { file, .. } => {
@@ -206,11 +219,11 @@ impl Servers {
         Self { connections, postgres: Mutex::default(), mariadb: Mutex::default() }
     }
 
-    fn postgres(&self, url: &str) -> Result<deadpool_postgres::Pool> {
+    pub(super) fn postgres(&self, url: &str) -> Result<deadpool_postgres::Pool> {
         get_or_make(&self.postgres, url, |url| postgres::pool(url, self.connections))
     }
 
-    fn mariadb(&self, url: &str) -> Result<mysql_async::Pool> {
+    pub(super) fn mariadb(&self, url: &str) -> Result<mysql_async::Pool> {
         get_or_make(&self.mariadb, url, |url| mariadb::pool(url, self.connections))
     }
 }

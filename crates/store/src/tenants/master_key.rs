@@ -158,7 +158,8 @@ mod tests {
     async fn a_tenant_is_not_made_known_under_a_key_that_has_gone() {
         let (folder, config) = (tempfile::tempdir().unwrap(), StoreConfig::default());
         let servers = Servers::new(1);
-        let control = Control::open(folder.path(), &config, &servers, FeatureTables::default()).await.unwrap();
+        let list = Control::location(folder.path(), &config).unwrap();
+        let control = Control::open(&list, &config, &servers, FeatureTables::default()).await.unwrap();
         let (old, new, own) = (SealingKey::generate(), SealingKey::generate(), SealingKey::generate());
         control.claim(&MasterKeys::from(old.clone())).await.unwrap();
         let named = NewTenant { name: "one".to_owned(), ..NewTenant::default() };

@@ -7,8 +7,10 @@ mod location;
 mod master_key;
 mod open;
 mod record;
+mod removing;
 mod sealed;
 mod tables;
+mod turn;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,8 +19,8 @@ use std::{
 };
 
 use kernel::{
-    BoxFuture, Error, Reason, Span, Tenant, TenantDirectory, TenantId, TenantStatus, WriteContext,
-    identifier::is_tenant_name, seal::SealingKey,
+    BoxFuture, Error, Reason, Span, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
+    seal::SealingKey,
 };
 use moka::future::Cache;
 use uuid::Uuid;
@@ -26,6 +28,7 @@ use uuid::Uuid;
 use self::{
     control::Control,
     location::{Location, Servers},
+    turn::Turn,
 };
 pub use self::{
     keys::MasterKeys,
@@ -98,13 +101,15 @@ pub struct Tenants {
     config: StoreConfig,
     keys: MasterKeys,
     tables: FeatureTables,
+    /// Where the list of tenants is.
+    list: Location,
     control: Control,
     servers: Servers,
     open: Cache<TenantId, Arc<OpenTenant>>,
     lookups: quick_cache::sync::Cache<Lookup, (Instant, Option<Arc<TenantRecord>>)>,
     /// What is done with each database that was opened. It lives elsewhere, and may hold these tenants itself.
     after_opening: OnceLock<Weak<dyn AfterOpening>>,
-    /// One tenant is made or removed at a time.
+    /// One tenant is made or removed at a time; see [`Turn`] for other processes.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -135,7 +140,8 @@ impl Tenants {
         std::fs::create_dir_all(data.join("tenants")).map_err(|error| crate::Error::Unavailable(error.into()))?;
         let servers = Servers::new(config.connections);
         let keys = keys.into();
-        let control = Control::open(data, &config, &servers, control_tables.into()).await?;
+        let list = Control::location(data, &config)?;
+        let control = Control::open(&list, &config, &servers, control_tables.into()).await?;
         control.claim(&keys).await?;
         let tenants = Self {
             data: data.to_owned(),
@@ -146,6 +152,7 @@ impl Tenants {
             config,
             keys,
             tables: tables.into(),
+            list,
             control,
             servers,
         };
@@ -184,16 +191,32 @@ impl Tenants {
                 "A tenant's name is lower-case letters, digits and single hyphens, a letter first, at most 40";
             return Err(Error::new(Reason::FieldInvalid, message).at("name"));
         }
-        let _changing = self.changing.lock().await;
+        refuse_reserved(&new.name)?;
+        let (_changing, mut turn) = self.turn().await?;
+        let made = self.make(new, domain, seed, &mut turn).await;
+        turn.end().await;
+        made
+    }
+
+    async fn make<F>(
+        &self,
+        new: NewTenant,
+        domain: Option<String>,
+        seed: F,
+        turn: &mut Turn,
+    ) -> kernel::Result<Arc<Tenant>>
+    where
+        F: for<'t> FnOnce(&'t Arc<Tenant>, &'t Arc<OpenTenant>) -> BoxFuture<'t, kernel::Result<()>>,
+    {
         self.control.refuse_taken(&new, domain.as_deref()).await?;
         let id = Uuid::now_v7();
         let key = SealingKey::generate();
         let home = location::home(self.config.database.expose())?;
         let mut record = TenantRecord::new(id, &new, domain, self.folder(&new.name), home, &key)?;
         let location = Location::choose(&record, new.database.as_deref(), self.config.database.expose())?;
-        location.wipe_leftovers(&self.servers).await?;
+        self.wipe_leftovers(&record, &location).await?;
         if let Some(url) = &new.system_database {
-            Location::system(&record, url)?.wipe_leftovers(&self.servers).await?;
+            self.wipe_leftovers(&record, &Location::system(&record, url)?).await?;
         }
         if new.database.is_some() && new.system_database.is_none() {
             let adopted = location.open(&self.servers, self.config.sqlite).await?;
@@ -203,9 +226,16 @@ impl Tenants {
         }
         let open = self.open_record(&record, new.database.as_deref(), new.system_database.as_deref(), key).await?;
         seed(&record.tenant, &open).await?;
+        turn.confirm().await?;
         self.insert(&mut record, new.first, &open.key).await?;
         self.lookups.clear();
         Ok(Arc::clone(&record.tenant))
+    }
+
+    /// The right to make and remove tenants, in this process and among all.
+    async fn turn(&self) -> kernel::Result<(tokio::sync::MutexGuard<'_, ()>, Turn)> {
+        let changing = self.changing.lock().await;
+        Ok((changing, Turn::take(&self.list, &self.servers).await?))
     }
 
     /// Wraps a new tenant's key under the installation's and makes the tenant known.
@@ -279,26 +309,6 @@ impl Tenants {
         self.control.set_cors_origins(tenant.id, origins).await?;
         self.lookups.clear();
         Ok(())
-    }
-
-    /// Removes a tenant for ever: first its key, so that nothing sealed can be read any more, then its data. An adopted
-    /// database is left as it is, with Insula's tables in it where they lie beside the others; it cannot be adopted again
-    /// before they are dropped. A note of the tenant is kept, with the user and the request of the context.
-    ///
-    /// Errors: 404 where another process has begun to delete it; 503.
-    pub async fn delete(&self, record: &TenantRecord, context: &WriteContext) -> kernel::Result<()> {
-        let _changing = self.changing.lock().await;
-        // What is sealed must be read before its key is destroyed.
-        let key = record.data_key(&self.keys).await;
-        let system = key.and_then(|key| record.urls(&key)).ok().and_then(|(_, system)| system);
-        self.control.begin_deletion(record, context).await?;
-        self.control.flush().await?;
-        self.lookups.clear();
-        self.open.invalidate(&record.tenant.id).await;
-        if let Some(url) = system {
-            Location::system(record, &url)?.wipe_leftovers(&self.servers).await?;
-        }
-        Ok(self.finish_deletion(record).await?)
     }
 
     /// The open tenant. Opening takes milliseconds and happens once, however many ask at the same time.
@@ -395,26 +405,6 @@ impl Tenants {
             None => Box::pin(async move { Ok(tenant(self.look_up(lookup).await?)) }),
         }
     }
-
-    async fn finish_deletions(&self) -> crate::Result<()> {
-        for record in self.control.deletions(&self.data).await? {
-            self.finish_deletion(&record).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish_deletion(&self, record: &TenantRecord) -> crate::Result<()> {
-        if !record.adopted {
-            Location::choose(record, None, self.config.database.expose())?.destroy(&self.servers).await?;
-        }
-        match std::fs::remove_dir_all(&record.tenant.folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(crate::Error::Unavailable(error.into()));
-            }
-            _ => {}
-        }
-        self.control.end_deletion(record).await
-    }
 }
 
 impl TenantDirectory for Tenants {
@@ -448,6 +438,16 @@ impl kernel::Probe for Tenants {
             Ok(())
         })
     }
+}
+
+/// Names whose places on a server would be those of something else: `insula_control` is the list of tenants, and
+/// `insula_shop_system` has Insula's tables of the tenant `shop`. Errors: 400 `field_invalid`.
+fn refuse_reserved(name: &str) -> kernel::Result<()> {
+    if name != "control" && !name.ends_with("-system") {
+        return Ok(());
+    }
+    let message = "No tenant can be called control, nor anything that ends in -system: Insula keeps its own there";
+    Err(Error::new(Reason::FieldInvalid, message).at("name"))
 }
 
 /// The refusal of a database in which the users and keys of another tenant lie.

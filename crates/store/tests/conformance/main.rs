@@ -8,6 +8,7 @@
 mod fixture;
 mod migrations;
 mod reading;
+mod removing;
 mod schema;
 mod sealing;
 mod tenants;

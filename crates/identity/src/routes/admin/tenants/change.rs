@@ -51,5 +51,5 @@ pub(super) async fn change_tenant(
         TenantChange { status: body.status.map(Into::into), domain: body.domain, cors_origins: body.cors_origins };
     let actor = Actor::caller(caller.principal(), &visitor(info));
     let changed = identity.change_tenant(caller.tenant(), &actor, &name, change).await?;
-    Ok(Answer::ok(OneTenant::new(&changed)))
+    Ok(Answer::ok(OneTenant::new(&changed, caller.tenant())))
 }

@@ -89,5 +89,5 @@ pub(super) async fn create_tenant(
     let actor = Actor::caller(caller.principal(), &visitor(info));
     let made = identity.add_tenant(caller.tenant(), &actor, new, administrator).await?;
     let password = made.password.map(|password| password.expose().to_owned());
-    Ok(Answer::created(OneTenant { password, ..OneTenant::new(&made.tenant) }))
+    Ok(Answer::created(OneTenant { password, ..OneTenant::new(&made.tenant, caller.tenant()) }))
 }

@@ -67,6 +67,6 @@ pub(super) async fn list_tenants(
     let found = identity.tenant_page(&filter, &page).await?;
     Ok(Answer::ok(TenantPage {
         next_cursor: found.next.as_ref().map(|last| paging::cursor(&page, last)),
-        tenants: found.rows.iter().map(|record| AdminTenant::from(&**record)).collect(),
+        tenants: found.rows.iter().map(|record| AdminTenant::new(record, caller.tenant())).collect(),
     }))
 }

@@ -8,13 +8,13 @@ mod show;
 
 use std::sync::Arc;
 
-use kernel::{TenantStatus, time::rfc3339};
+use kernel::{Tenant, TenantStatus, time::rfc3339};
 use serde::{Deserialize, Serialize};
 use store::TenantRecord;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Identity, admin::FIRST};
+use crate::Identity;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Identity>> {
     OpenApiRouter::new().routes(routes!(list::list_tenants, create::create_tenant)).routes(routes!(
@@ -72,8 +72,8 @@ impl From<Status> for TenantStatus {
     }
 }
 
-impl From<&TenantRecord> for AdminTenant {
-    fn from(record: &TenantRecord) -> Self {
+impl AdminTenant {
+    fn new(record: &TenantRecord, first: &Tenant) -> Self {
         let tenant = &record.tenant;
         Self {
             id: record.number,
@@ -84,7 +84,7 @@ impl From<&TenantRecord> for AdminTenant {
                 TenantStatus::Active => Status::Active,
                 TenantStatus::Suspended => Status::Suspended,
             },
-            first: record.number == FIRST,
+            first: tenant.id == first.id,
             adopted: record.adopted,
             cors_origins: tenant.cors_origins.clone(),
             created_at: rfc3339(record.created_at),
@@ -103,7 +103,7 @@ struct OneTenant {
 }
 
 impl OneTenant {
-    fn new(record: &TenantRecord) -> Self {
-        Self { tenant: record.into(), password: None }
+    fn new(record: &TenantRecord, first: &Tenant) -> Self {
+        Self { tenant: AdminTenant::new(record, first), password: None }
     }
 }

@@ -26,5 +26,5 @@ pub(super) async fn show_tenant(
     Path(name): Path<String>,
 ) -> edge::Result {
     identity.require_first_tenant(caller.tenant(), caller.principal()).await?;
-    Ok(Answer::ok(OneTenant::new(&*identity.tenants.by_name(&name).await?)))
+    Ok(Answer::ok(OneTenant::new(&*identity.tenants.by_name(&name).await?, caller.tenant())))
 }
