@@ -37,7 +37,7 @@ where
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut said = Said::default();
         event.record(&mut said);
-        self.spool.append(&said.finish(LogContext::current().as_deref()));
+        self.spool.append(said.finish(LogContext::current().as_deref()));
     }
 }
 

@@ -15,7 +15,7 @@ use store::{OpenTenant, Tenants};
 
 use crate::{
     AuditConfig, Spool,
-    entry::{Entry, Line},
+    entry::Line,
     segment::{self, Segment},
     table,
 };
@@ -100,11 +100,17 @@ impl Mover {
         if waiting.is_some_and(|tenant| self.is_down(tenant)) {
             return Ok(());
         }
+        let mut kept = self.spool.take_kept(&path).map(Vec::into_iter);
         let Some(mut segment) = blocking(move || Segment::claim(path)).await? else { return Ok(()) };
         let mut whole = true;
         loop {
-            let (read, lines) = blocking(move || segment.next().map(|lines| (segment, lines))).await?;
-            segment = read;
+            let lines = if let Some(kept) = &mut kept {
+                kept.by_ref().take(segment::BATCH).collect()
+            } else {
+                let (read, lines) = blocking(move || segment.next().map(|lines| (segment, lines))).await?;
+                segment = read;
+                lines
+            };
             if lines.is_empty() {
                 break;
             }
@@ -141,8 +147,7 @@ impl Mover {
             return Ok(Delivered::Down(tenant.id, lines));
         }
         // Entries from before a tenant was made are those of another that had its name.
-        let entries: Vec<_> = lines.iter().map(|line| &line.entry).filter(|entry| entry.ts >= since).cloned().collect();
-        match tokio::time::timeout(LONGEST, self.store(&tenant, &entries)).await {
+        match tokio::time::timeout(LONGEST, self.store(&tenant, &lines, since)).await {
             Ok(Ok(())) => {
                 self.down.lock().remove(&tenant.id);
                 Ok(Delivered::Done)
@@ -180,9 +185,9 @@ impl Mover {
         if unborn { Delivered::Unknown } else { Delivered::Done }
     }
 
-    async fn store(&self, tenant: &Tenant, entries: &[Entry]) -> Result<()> {
+    async fn store(&self, tenant: &Tenant, lines: &[Line], since: Timestamp) -> Result<()> {
         let open = self.tenants.open(tenant).await?;
-        table::add(&open.system, entries).await?;
+        table::add(&open.system, lines, since).await?;
         self.sweep(&open).await;
         Ok(())
     }

@@ -20,7 +20,7 @@ pub(crate) const NEW: &str = "new";
 pub(crate) const WAITING: &str = "waiting";
 
 /// Entries that are read at once.
-const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 500;
 /// Bytes of a line that is read; entries are far shorter.
 const MAX_LINE: u64 = 1 << 20;
 /// Age at which a file that never got a name is one of a process that was killed.

@@ -31,7 +31,7 @@ impl Audit {
         let audit = Arc::clone(self);
         async move {
             loop {
-                tokio::time::sleep(INTERVAL).await;
+                let _ = tokio::time::timeout(INTERVAL, audit.spool.many.notified()).await;
                 let moving = Arc::clone(&audit.moving).lock_owned().await;
                 audit.move_now(moving).await;
             }

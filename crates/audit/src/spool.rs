@@ -1,6 +1,7 @@
 //! The files in which entries wait: one at a time for each process, which is the only one to write it.
 
 use std::{
+    collections::HashMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -11,6 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -21,6 +23,11 @@ use crate::{
 /// Time in which no file is begun after one could not be.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Entries of a file that are kept in memory, too.
+const MOST_KEPT: usize = 20_000;
+/// Entries with which it is time to move them.
+const MANY: usize = 10_000;
+
 /// Where entries wait until they are moved into their tenants' tables.
 ///
 /// An entry is one `write` to a file of this process, so that a process that is killed loses none. The file is locked as
@@ -30,6 +37,10 @@ pub struct Spool {
     folder: PathBuf,
     most: u64,
     current: Mutex<Current>,
+    /// The entries of files that were sealed, where they were kept.
+    sealed: Mutex<HashMap<PathBuf, Vec<Line>>>,
+    /// Told when many entries wait.
+    pub(crate) many: Notify,
     /// Bytes of all files when they were last counted, and what was written since.
     used: AtomicU64,
     /// Entries since the last report that are in the log alone.
@@ -41,6 +52,10 @@ pub struct Spool {
 struct Current {
     /// With the bytes of its whole lines.
     file: Option<(File, u64)>,
+    path: PathBuf,
+    /// The entries of the file, unless there are too many: whoever moves them need not read them.
+    kept: Vec<Line>,
+    lines: usize,
     /// When the next may be begun, after one could not.
     not_before: Option<Instant>,
 }
@@ -52,6 +67,8 @@ impl Spool {
             folder: data.join("audit"),
             most,
             current: Mutex::default(),
+            sealed: Mutex::default(),
+            many: Notify::new(),
             used: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -68,7 +85,17 @@ impl Spool {
 
     /// Ends the file that is being written; the next entry begins another.
     pub(crate) fn seal(&self) {
-        self.current.lock().file.take();
+        let mut current = self.current.lock();
+        current.file.take();
+        let (kept, lines) = (std::mem::take(&mut current.kept), std::mem::take(&mut current.lines));
+        if !kept.is_empty() && kept.len() == lines {
+            self.sealed.lock().insert(std::mem::take(&mut current.path), kept);
+        }
+    }
+
+    /// The entries of a sealed file, where they were kept; only once.
+    pub(crate) fn take_kept(&self, path: &Path) -> Option<Vec<Line>> {
+        self.sealed.lock().remove(path)
     }
 
     /// Counts the bytes of all files, after some were moved.
@@ -99,20 +126,32 @@ impl Spool {
     }
 
     /// Writes an entry down. Where that cannot be done, standard error gets it: events cannot be logged from here.
-    pub(crate) fn append(&self, line: &Line) {
-        let mut bytes = Vec::with_capacity(512);
-        if let Err(error) = serde_json::to_writer(&mut bytes, line) {
-            return self.refuse(line, &error.to_string());
+    pub(crate) fn append(&self, line: Line) {
+        let mut bytes = Vec::with_capacity(1024);
+        if let Err(error) = serde_json::to_writer(&mut bytes, &line) {
+            return self.refuse(&line, &error.to_string());
         }
         bytes.push(b'\n');
-        if let Err(error) = self.write(&bytes) {
-            self.refuse(line, &error.to_string());
+        let mut current = self.current.lock();
+        match self.write(&mut current, &bytes) {
+            Ok(()) => {
+                current.lines += 1;
+                if current.kept.len() < MOST_KEPT {
+                    current.kept.push(line);
+                }
+                if current.lines == MANY {
+                    self.many.notify_one();
+                }
+            }
+            Err(error) => {
+                drop(current);
+                self.refuse(&line, &error.to_string());
+            }
         }
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut current = self.current.lock();
-        let Current { file, not_before } = &mut *current;
+    fn write(&self, current: &mut Current, bytes: &[u8]) -> io::Result<()> {
+        let Current { file, not_before, path, kept, lines } = current;
         let (open, good) = if let Some(open) = file {
             self.require_room(bytes)?;
             open
@@ -122,7 +161,9 @@ impl Spool {
             }
             // Looking for room costs a look at every file.
             let begun = self.begin(bytes).inspect_err(|_| *not_before = Some(Instant::now() + PAUSE))?;
-            file.insert((begun, 0))
+            (*path, *lines) = (begun.1, 0);
+            kept.clear();
+            file.insert((begun.0, 0))
         };
         if let Err(error) = open.write_all(bytes) {
             // On a full disk what was written of the line goes, and the file stays: the next entry shall not begin another.
@@ -146,7 +187,7 @@ impl Spool {
 
     /// A new file under the lock of this process, where there is room for its first line. It has its name only then, so
     /// that nobody takes it for a dead one's.
-    fn begin(&self, first: &[u8]) -> io::Result<File> {
+    fn begin(&self, first: &[u8]) -> io::Result<(File, PathBuf)> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         self.count();
         self.require_room(first)?;
@@ -154,8 +195,9 @@ impl Spool {
         let unnamed = self.folder.join(format!("{name}.{}", segment::NEW));
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&unnamed)?;
         file.try_lock()?;
-        fs::rename(unnamed, self.folder.join(format!("{name}.{}", segment::SEGMENT)))?;
-        Ok(file)
+        let path = self.folder.join(format!("{name}.{}", segment::SEGMENT));
+        fs::rename(unnamed, &path)?;
+        Ok((file, path))
     }
 
     fn refuse(&self, line: &Line, why: &str) {
@@ -201,8 +243,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 1 << 20);
         assert!(!spool.folder().exists() && !spool.is_dirty(), "nothing is made for nothing");
-        spool.append(&line("one"));
-        spool.append(&line("two"));
+        spool.append(line("one"));
+        spool.append(line("two"));
         let path = segment::list(spool.folder()).unwrap().remove(0);
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2, "a line is in the file when it was written: {text}");
@@ -216,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 2_000);
         for number in 0..25 {
-            spool.append(&line(&number.to_string()));
+            spool.append(line(&number.to_string()));
             if number % 7 == 0 {
                 spool.seal();
             }
@@ -231,7 +273,7 @@ mod tests {
             Segment::claim(path).unwrap().unwrap().remove().unwrap();
         }
         spool.measure();
-        spool.append(&line("again"));
+        spool.append(line("again"));
         spool.seal();
         assert_eq!((all(&spool), spool.take_refused()), (vec!["again".to_owned()], 0));
     }
@@ -240,7 +282,7 @@ mod tests {
     fn what_waits_for_one_database_leaves_room_for_others() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 4_000);
-        spool.append(&line("first"));
+        spool.append(line("first"));
         let tenant = uuid::Uuid::now_v7();
         for number in 0..20 {
             assert!(spool.put_aside(tenant, &[line(&number.to_string())]).unwrap());
@@ -248,7 +290,7 @@ mod tests {
         let refused = spool.take_refused();
         assert!((1..20).contains(&refused) && segment::total_size(spool.folder()) < 4_000);
         spool.measure();
-        spool.append(&line("second"));
+        spool.append(line("second"));
         spool.seal();
         let kept = all(&spool);
         assert_eq!(kept[..3], ["first", "second", "0"]);
@@ -268,13 +310,13 @@ mod tests {
     fn on_a_full_disk_the_file_is_kept_without_the_half_of_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 1 << 20);
-        spool.append(&line("whole"));
+        spool.append(line("whole"));
         let page = 4_096;
         let mut full = full_disk(page);
         full.seek(SeekFrom::Start(page - 10)).unwrap();
         spool.current.lock().file = Some((full, page - 10));
         for _ in 0..3 {
-            spool.append(&line("lost"));
+            spool.append(line("lost"));
         }
         assert_eq!((spool.take_refused(), spool.is_dirty()), (3, true));
         let length = spool.current.lock().file.as_ref().map(|(file, good)| (file.metadata().unwrap().len(), *good));
@@ -286,17 +328,17 @@ mod tests {
     fn where_there_is_no_room_no_file_is_begun() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 500);
-        spool.append(&line("fits"));
+        spool.append(line("fits"));
         spool.seal();
-        spool.append(&line(&"too long ".repeat(50)));
+        spool.append(line(&"too long ".repeat(50)));
         assert_eq!(segment::list(spool.folder()).unwrap().len(), 1);
         assert!(!spool.is_dirty());
         // Nor is it tried again for each that follows.
         segment::list(spool.folder()).unwrap().into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
-        spool.append(&line("at once"));
+        spool.append(line("at once"));
         assert_eq!(spool.take_refused(), 2);
         spool.measure();
-        spool.append(&line("later"));
+        spool.append(line("later"));
         spool.seal();
         assert_eq!(all(&spool), ["later"]);
     }
@@ -305,7 +347,7 @@ mod tests {
     fn the_half_of_a_line_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 1 << 20);
-        spool.append(&line("whole"));
+        spool.append(line("whole"));
         spool.seal();
         let path = segment::list(spool.folder()).unwrap().remove(0);
         let mut text = std::fs::read_to_string(&path).unwrap();

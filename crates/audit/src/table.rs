@@ -1,14 +1,16 @@
 //! What is stored: the table `_audit` of each tenant, and every statement on it.
 
+use std::sync::Arc;
+
 use kernel::{
     WriteContext,
     time::{self, Timestamp},
 };
-use sea_query::{Alias, Expr, ExprTrait, Index, OnConflict, Order, Query, SelectStatement, TableCreateStatement};
-use store::{Database, Ddl, Error, Migration, Result, Row, Value};
+use sea_query::{Alias, Expr, ExprTrait, Index, Order, Query, SelectStatement, TableCreateStatement};
+use store::{Database, Ddl, Migration, Result, Row, Rows, Value};
 use uuid::Uuid;
 
-use crate::entry::{Entry, first_id_at};
+use crate::entry::{Entry, Line, first_id_at};
 
 const AUDIT: &str = "_audit";
 /// Rows that one statement inserts: a SQLite statement binds 32,766 values at the most.
@@ -16,7 +18,7 @@ const ROWS: usize = 500;
 /// Rows that one transaction removes.
 const REMOVED_AT_ONCE: u64 = 1_000;
 
-const COLUMNS: [&str; 18] = [
+static COLUMNS: [&str; 18] = [
     "id",
     "ts",
     "request_id",
@@ -185,43 +187,40 @@ fn from_row(row: &Row) -> Result<Entry> {
     })
 }
 
-fn to_row(entry: &Entry) -> [Value; 18] {
+fn to_row(entry: &Entry) -> Vec<sea_query::Value> {
     let details = entry.details.as_ref().and_then(|details| serde_json::to_string(details).ok());
-    [
-        entry.id.into(),
-        entry.ts.into(),
-        entry.request_id.clone().into(),
-        entry.client_ip.clone().into(),
+    let ids = [Value::from(entry.id), Value::from(entry.ts)].map(sea_query::Value::from);
+    let rest = [
+        entry.request_id.as_deref().into(),
+        entry.client_ip.as_deref().into(),
         entry.user_id.into(),
-        entry.username.clone().into(),
-        entry.session_id_prefix.clone().into(),
-        entry.method.clone().into(),
-        entry.path.clone().into(),
-        entry.action.clone().into(),
-        entry.outcome.clone().into(),
-        entry.table.clone().into(),
+        entry.username.as_deref().into(),
+        entry.session_id_prefix.as_deref().into(),
+        entry.method.as_deref().into(),
+        entry.path.as_deref().into(),
+        entry.action.as_str().into(),
+        entry.outcome.as_str().into(),
+        entry.table.as_deref().into(),
         entry.rows_affected.into(),
         entry.status.map(i64::from).into(),
-        entry.duration_ms.map_or(Value::Null, Value::Float),
-        entry.warning.clone().into(),
-        entry.error.clone().into(),
+        entry.duration_ms.into(),
+        entry.warning.as_deref().into(),
+        entry.error.as_deref().into(),
         details.into(),
-    ]
+    ];
+    ids.into_iter().chain::<[sea_query::Value; 16]>(rest).collect()
 }
 
-/// Stores entries; those that are there already stay as they are.
-pub(crate) async fn add(database: &Database, entries: &[Entry]) -> Result<()> {
-    for entries in entries.chunks(ROWS) {
-        let mut insert = Query::insert();
-        insert.into_table(database.ddl().table(AUDIT)).columns(COLUMNS.map(Alias::new));
-        for entry in entries {
-            insert.values(to_row(entry).map(Expr::from)).map_err(|error| Error::Driver(error.to_string().into()))?;
-        }
-        insert.on_conflict(OnConflict::column(Alias::new("id")).do_nothing_on([Alias::new("id")]).to_owned());
+/// Stores entries since a moment; those that are there already stay as they are.
+pub(crate) async fn add(database: &Database, lines: &[Line], since: Timestamp) -> Result<()> {
+    for lines in lines.chunks(ROWS) {
+        let entries = lines.iter().map(|line| &line.entry).filter(|entry| entry.ts >= since);
+        let rows = Arc::new(Rows { table: AUDIT, columns: &COLUMNS, rows: entries.map(to_row).collect() });
+        let ddl = Arc::new(database.ddl());
         database
             .transaction(&WriteContext::system(), move |transaction| {
-                let insert = insert.clone();
-                Box::pin(async move { transaction.execute(&insert).await })
+                let (ddl, rows) = (Arc::clone(&ddl), Arc::clone(&rows));
+                Box::pin(async move { transaction.add_missing(&ddl, &rows).await })
             })
             .await?;
     }

@@ -10,6 +10,7 @@
 //! Statements are built with `sea-query` for the dialect, with every value bound.
 
 mod bind;
+mod bulk;
 mod cell;
 mod change;
 mod counter;
@@ -30,6 +31,7 @@ mod tenants;
 mod transaction;
 mod value;
 
+pub use bulk::Rows;
 pub use change::{Applied, BuiltInsert, Change, Delete, Guard, Insert, Update};
 pub use database::{Database, JsonRows};
 pub use ddl::Ddl;

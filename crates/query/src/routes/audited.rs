@@ -1,6 +1,5 @@
 //! What the audit log learns of a query: what was done to which table, and how many rows; no value.
 
-use edge::{Caller, RequestInfo};
 use kernel::{Reason, Result};
 
 use super::answer;
@@ -12,9 +11,7 @@ use crate::{
 
 /// A query, as far as the audit log is concerned. A write that is dropped before its outcome is recorded was cut off: the
 /// client has gone or the time is up, and the write may stand all the same.
-pub(super) struct Audited<'a> {
-    caller: &'a Caller,
-    info: &'a RequestInfo,
+pub(super) struct Audited {
     action: Action,
     table: String,
     /// How many statements a batch has.
@@ -33,14 +30,14 @@ struct Told {
     failed: Option<usize>,
 }
 
-impl<'a> Audited<'a> {
-    pub(super) fn begin(query: &Query, caller: &'a Caller, info: &'a RequestInfo) -> Self {
+impl Audited {
+    pub(super) fn begin(query: &Query) -> Self {
         let queries = match &query.work {
             Work::Single(_) => None,
             Work::Batch { items, .. } => Some(items.len()),
         };
         let table = canonical_table(&query.table).to_owned();
-        Self { caller, info, action: query.action, table, queries, open: !query.explain }
+        Self { action: query.action, table, queries, open: !query.explain }
     }
 
     /// Writes it down.
@@ -62,18 +59,13 @@ impl<'a> Audited<'a> {
     fn write(&self, outcome: &str, told: Told) {
         let Told { rows, warning, status, failed } = told;
         let (action, table, queries) = (self.action.word(), &*self.table, self.queries);
-        let (tenant, user) = (&*self.caller.tenant().name, self.caller.principal().user());
         let warning = warning.as_deref();
-        let (client, request_id) = (tracing::field::display(self.info.client), tracing::field::display(self.info.id));
+        // Who asks for what tenant is known of the request.
         if self.action.reads() {
-            tracing::trace!(
-                target: "audit", action, outcome, status, tenant, user, table, warning, queries, failed, client,
-                request_id,
-            );
+            tracing::trace!(target: "audit", action, outcome, status, table, warning, queries, failed);
         } else {
             tracing::debug!(
-                target: "audit", action, outcome, status, tenant, user, table, rows_affected = rows, warning, queries,
-                failed, client, request_id,
+                target: "audit", action, outcome, status, table, rows_affected = rows, warning, queries, failed,
             );
         }
     }
@@ -101,7 +93,7 @@ impl<'a> Audited<'a> {
     }
 }
 
-impl Drop for Audited<'_> {
+impl Drop for Audited {
     fn drop(&mut self) {
         if self.open && !self.action.reads() {
             self.write("cut_off", Told { status: edge::CUT_OFF, ..Told::default() });

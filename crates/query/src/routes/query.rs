@@ -29,7 +29,7 @@ pub(super) async fn query(
     Json(request): Json<Box<QueryRequest>>,
 ) -> Result<Answer> {
     let query = Query::try_from(*request)?;
-    let audited = Audited::begin(&query, &caller, &info);
+    let audited = Audited::begin(&query);
     let outcome = service.query(&caller.0, info.id, query).await;
     audited.record(&outcome);
     Ok(answer::write(outcome?, info.id))

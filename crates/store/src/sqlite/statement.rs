@@ -35,6 +35,18 @@ pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<
     Ok(rows as u64)
 }
 
+/// Runs a statement once for each of some rows of values.
+pub(crate) fn execute_each(connection: &Connection, sql: &str, rows: &[Vec<sea_query::Value>]) -> Result<()> {
+    let mut prepared = prepared(connection, sql).map_err(map_error)?;
+    for row in rows {
+        for (index, value) in row.iter().enumerate() {
+            prepared.raw_bind_parameter(index + 1, bind::Sqlite(value)).map_err(map_error)?;
+        }
+        prepared.raw_execute().map_err(map_error)?;
+    }
+    Ok(())
+}
+
 /// Reads rows for the server's own use.
 pub(crate) fn rows(connection: &Connection, statement: &Statement) -> Result<Vec<Row>> {
     let mut prepared = prepare(connection, statement)?;
