@@ -1,6 +1,11 @@
 //! Which headers go to a service and which come back.
 
-use std::{collections::BTreeMap, io::Read, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::{Component, Path},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -55,7 +60,7 @@ pub(super) fn fixed(headers: &BTreeMap<String, Header>, folder: &Path) -> Result
         }
         let mut value = match value {
             Header::Text(text) => HeaderValue::from_str(text.expose()),
-            Header::File(file) => HeaderValue::from_str(read(&folder.join(&file.file)).map_err(wrong)?.trim()),
+            Header::File(file) => HeaderValue::from_str(read(folder, &file.file).map_err(wrong)?.trim()),
         }
         .map_err(|_| wrong("its value has characters that a header cannot have".to_owned()))?;
         value.set_sensitive(true);
@@ -81,10 +86,20 @@ pub(super) fn hand_back(mut service: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Reads a file with a secret; refuses one that everybody can read.
-fn read(file: &Path) -> Result<String, String> {
+/// Reads a file with a secret; refuses one that everybody can read, and one outside the folder: who may write a toolkit may
+/// not send any file of the machine to a service.
+fn read(folder: &Path, name: &Path) -> Result<String, String> {
+    let file = &folder.join(name);
     let cannot = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
-    let file_read = std::fs::File::open(file).map_err(cannot)?;
+    let leads_out = || format!("{} is not in the toolkit's folder; put the file beside the toolkit's", name.display());
+    if name.components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(leads_out());
+    }
+    let real = file.canonicalize().map_err(cannot)?;
+    if !real.starts_with(folder.canonicalize().map_err(cannot)?) {
+        return Err(leads_out());
+    }
+    let file_read = std::fs::File::open(&real).map_err(cannot)?;
     let about = file_read.metadata().map_err(cannot)?;
     if !about.is_file() || about.len() > LARGEST_FILE {
         return Err(format!("{} is no file, or too large for a header", file.display()));

@@ -173,6 +173,22 @@ async fn headers_of_the_operator_go_along_and_are_never_shown() {
 }
 
 #[test]
+fn no_file_from_elsewhere_goes_along() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let secret = elsewhere.path().join("secret");
+    fs::write(&secret, "of somebody else").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&secret, folder.path().join("link")).unwrap();
+    let climbing = format!("../{}/secret", elsewhere.path().file_name().unwrap().display());
+    for name in ["link", &*climbing, secret.to_str().unwrap()] {
+        let toml = format!("url = 'http://x/'\n[headers]\nX-Key = {{ file = '{name}' }}");
+        let config: HttpConfig = toml::from_str(&toml).unwrap();
+        let refused = HttpUpstream::new(&config, folder.path(), &Arc::new(Clients::new())).err().unwrap();
+        assert!(refused.0 == "headers.X-Key" && refused.1.contains("is not in the toolkit's folder"), "{refused:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_called_is_refused_with_its_field() {
     for (toml, field) in [
         ("", "url"),
