@@ -181,7 +181,8 @@ async fn a_program_is_repeated_after_a_collision(backend: Backend) {
     for one in both {
         assert_eq!(one.join().unwrap().unwrap().len(), 2);
     }
-    assert_eq!(repeated.load(Ordering::SeqCst), 1, "one of them had to give way");
+    // Whoever gave way may meet the other again.
+    assert!(repeated.load(Ordering::SeqCst) >= 1, "one of them had to give way");
     world.end().await;
 }
 
