@@ -1,7 +1,9 @@
 //! What the audit log learns of a query: what was done to which table, and how many rows; no value.
 
+use std::net::IpAddr;
+
 use edge::{Caller, RequestInfo};
-use kernel::{Reason, Result};
+use kernel::{Authenticated, Reason, RequestId, Result};
 
 use super::answer;
 use crate::{
@@ -11,7 +13,8 @@ use crate::{
 };
 
 /// A query, as far as the audit log is concerned.
-pub(super) struct Audited {
+#[derive(Debug, Clone)]
+pub(crate) struct Audited {
     action: Action,
     table: String,
     /// How many statements a batch has.
@@ -20,8 +23,8 @@ pub(super) struct Audited {
 }
 
 /// What came of it.
-#[derive(Default)]
-struct Told {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
     rows: Option<u64>,
     warning: Option<String>,
     status: u16,
@@ -30,7 +33,7 @@ struct Told {
 }
 
 impl Audited {
-    pub(super) fn new(query: &Query) -> Self {
+    pub(crate) fn new(query: &Query) -> Self {
         let queries = match &query.work {
             Work::Single(_) => None,
             Work::Batch { items, .. } => Some(items.len()),
@@ -48,10 +51,30 @@ impl Audited {
             Ok(outcome) => self.told(outcome),
             Err(error) => (error.reason.word(), Told { status: error.reason.status(), ..Told::default() }),
         };
+        self.emit(&caller.0, Some(info.client), info.id, word, told);
+    }
+
+    /// What is to be written down of a write of a program, once it is committed; nothing of a read, whose program tells
+    /// enough.
+    pub(crate) fn write(query: &Query, outcome: &Outcome) -> Option<(Self, Told)> {
+        if query.action.reads() {
+            return None;
+        }
+        let audited = Self::new(query);
+        let (_, told) = audited.told(outcome);
+        Some((audited, told))
+    }
+
+    /// Writes down a write of a program that was committed. Where the client is tells the span, if there is one.
+    pub(crate) fn record_write(&self, caller: &Authenticated, request: RequestId, told: Told) {
+        self.emit(caller, None, request, "ok", told);
+    }
+
+    fn emit(&self, caller: &Authenticated, client: Option<IpAddr>, request: RequestId, word: &str, told: Told) {
         let Told { rows, warning, status, failed } = told;
         let (action, table, queries) = (self.action.word(), &*self.table, self.queries);
-        let (tenant, user, warning) = (&*caller.tenant().name, caller.principal().user(), warning.as_deref());
-        let (client, request_id) = (tracing::field::display(info.client), tracing::field::display(info.id));
+        let (tenant, user, warning) = (&*caller.tenant.name, caller.principal.user(), warning.as_deref());
+        let (client, request_id) = (client.map(tracing::field::display), tracing::field::display(request));
         if self.action.reads() {
             tracing::trace!(
                 target: "audit", action, outcome = word, status, tenant, user, table, warning, queries, failed, client,
