@@ -15,7 +15,10 @@ use crate::{
     Service,
     compile::select::Limits,
     request::{Item, Query, QueryRequest, Work},
-    routes::answer,
+    routes::{
+        answer,
+        audited::AuditedWrite,
+    },
     rules::{Environment, Members},
     run,
     sequence::Sequences,
@@ -59,13 +62,17 @@ impl Service {
     ) -> Result<Vec<Json>> {
         let room = self.room(caller).await?;
         let session = self.session(room, caller, request, &program).await?;
-        match Arc::clone(&session).run().await {
+        let Played { answers, writes } = match Arc::clone(&session).run().await {
             Err(error) => {
                 let room = self.room_after(&session.room, caller, error).await?;
-                self.session(room, caller, request, &program).await?.run().await
+                self.session(room, caller, request, &program).await?.run().await?
             }
-            ok => ok,
+            Ok(played) => played,
+        };
+        for write in writes {
+            write.record(caller, request);
         }
+        Ok(answers)
     }
 
     async fn session(
@@ -89,10 +96,18 @@ impl Service {
     }
 }
 
+/// What came of a program.
+#[derive(Default)]
+struct Played {
+    answers: Vec<Json>,
+    /// What the audit log is to be told once it is committed.
+    writes: Vec<AuditedWrite>,
+}
+
 impl Session {
     /// Runs it as a mere reader as long as it asks for no write, and from the beginning as a writer if it does.
-    async fn run(self: Arc<Self>) -> Result<Vec<Json>> {
-        let Some(first) = self.program.next(&[])? else { return Ok(Vec::new()) };
+    async fn run(self: Arc<Self>) -> Result<Played> {
+        let Some(first) = self.program.next(&[])? else { return Ok(Played::default()) };
         let database = &self.room.open.data;
         if self.parse(&first)?.0.action.reads() {
             let session = Arc::clone(&self);
@@ -118,11 +133,11 @@ impl Session {
     }
 
     /// Asks the program for query after query and tells it the answers.
-    async fn play(&self, transaction: &mut Transaction<'_>, reading: bool) -> store::Result<Vec<Json>> {
+    async fn play(&self, transaction: &mut Transaction<'_>, reading: bool) -> store::Result<Played> {
         let mut taker = self.sequences.begin();
-        let mut answers = Vec::new();
-        while let Some(query) = self.program.next(&answers)? {
-            if answers.len() == MOST_QUERIES {
+        let mut played = Played::default();
+        while let Some(query) = self.program.next(&played.answers)? {
+            if played.answers.len() == MOST_QUERIES {
                 return Err(Error::internal(format!("a program asked more than {MOST_QUERIES} queries")).into());
             }
             let (query, item) = self.parse(&query)?;
@@ -132,9 +147,10 @@ impl Session {
             }
             let prepared = service::prepare(&self.room, &self.environment(), &query, &item, &self.limits)?;
             let outcome = run::with_all(transaction, &mut taker, &prepared).await?;
-            answers.push(answer::object(&outcome)?);
+            played.answers.push(answer::object(&outcome)?);
+            played.writes.extend(AuditedWrite::of(&query, &outcome));
         }
-        Ok(answers)
+        Ok(played)
     }
 
     /// Reads a query as the body of a request, which the caller must be able to send.

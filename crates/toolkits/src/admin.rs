@@ -70,6 +70,15 @@ pub struct AssociationShown {
     pub source: &'static str,
 }
 
+/// What is left to a group of the tenant that was taken out of a toolkit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Remaining {
+    /// The group of the tenant.
+    pub group: String,
+    /// The place that its users have from now on, by the toolkit's file or by their power; null where they have none.
+    pub place: Option<String>,
+}
+
 /// An endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EndpointShown {
@@ -201,25 +210,58 @@ impl Service {
         Ok(AssociationShown { group: core.name, toolkit_group: toolkit_group.to_owned(), source: "database" })
     }
 
-    /// Takes the users of a group of the tenant out of a toolkit, unless its file says otherwise.
+    /// Takes back that the users of a group of the tenant were put into a group of a toolkit. What its file and their
+    /// power give is left to them.
     ///
-    /// Errors: 404 where there is no such group or it was not associated; 403 `power_too_low`.
-    pub async fn dissociate(&self, tenant: &Tenant, steward: &Steward<'_>, toolkit: &str, group: &str) -> Result<()> {
+    /// Errors: 404 where there is no such group or it was not associated; 403 `power_too_low` where the group is mightier
+    /// than the caller, or where a caller of less than power 100 does not have the place that is left.
+    pub async fn dissociate(
+        &self,
+        tenant: &Tenant,
+        steward: &Steward<'_>,
+        toolkit: &str,
+        group: &str,
+    ) -> Result<Remaining> {
         let outcome = self.try_dissociate(tenant, steward, toolkit, group).await;
         audit(tenant, steward, "toolkit-dissociate", toolkit, &outcome);
         outcome
     }
 
-    async fn try_dissociate(&self, tenant: &Tenant, steward: &Steward<'_>, toolkit: &str, group: &str) -> Result<()> {
+    async fn try_dissociate(
+        &self,
+        tenant: &Tenant,
+        steward: &Steward<'_>,
+        toolkit: &str,
+        group: &str,
+    ) -> Result<Remaining> {
         let core = self.core_group(tenant, steward, group).await?;
+        let terms = self.registry.terms(tenant).await?;
+        let known = terms.files.toolkits.get(toolkit);
+        let place = known.and_then(|known| {
+            let named = known.file.associations.get(&core.name).map(String::as_str);
+            terms.stored.given(known, named, core.power)
+        });
         let open = self.registry.tenants.open(tenant).await?;
+        let missing = || Error::new(Reason::NotFound, "The group is not associated with this toolkit");
         // Its file may be gone by now, but a name that no toolkit can have was never associated.
-        if !is_name(toolkit)
-            || !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await?
-        {
-            return Err(Error::new(Reason::NotFound, "The group is not associated with this toolkit"));
+        if !is_name(toolkit) {
+            return Err(missing());
         }
-        self.registry.refresh(tenant).await
+        if let Some(caller) = steward.caller.filter(|caller| caller.group.power < 100) {
+            let own = known.and_then(|known| terms.place(known, caller));
+            let shares = place.as_ref().is_none_or(|place| own.is_some_and(|own| own.name == place.name));
+            // What a file with mistakes gives shows when it is mended.
+            if !shares || terms.files.broken.iter().any(|broken| broken == toolkit) {
+                let message = "Below a power of 100 only the own place in a toolkit can be left to others";
+                return Err(Error::new(Reason::PowerTooLow, message));
+            }
+        }
+        if !associations::set(&open.system, steward.context, core.id, toolkit.to_owned(), None).await? {
+            return Err(missing());
+        }
+        self.registry.refresh(tenant).await?;
+        let place = place.filter(|_| known.is_some_and(|known| known.file.enabled));
+        Ok(Remaining { group: core.name, place: place.map(|place| place.name.clone()) })
     }
 
     /// A group of the tenant that is not beyond whoever asks.

@@ -29,7 +29,8 @@ mod terms;
 mod toolkit;
 
 pub use admin::{
-    AssociationShown, BrokenShown, EndpointShown, GroupShown, ScheduleShown, Steward, ToolkitShown, ToolkitsShown,
+    AssociationShown, BrokenShown, EndpointShown, GroupShown, Remaining, ScheduleShown, Steward, ToolkitShown,
+    ToolkitsShown,
 };
 pub use checking::Grammar;
 pub use folder::FOLDER;

@@ -70,16 +70,20 @@ impl Stored {
         if !toolkit.file.enabled || principal.group.is_toolkit() {
             return None;
         }
-        let groups = self.groups_of(toolkit);
         let own = principal.toolkit_overrides.iter().find(|own| own.toolkit == toolkit.file.name);
         let named = match own {
             Some(own) => Some(own.group.as_str()),
             None => self.associated(toolkit, principal.group.id, &principal.group.name),
         };
-        match (named, groups) {
+        self.given(toolkit, named, principal.group.power)
+    }
+
+    /// The place that the name of a toolkit's group, or else a power gives.
+    pub(crate) fn given(&self, toolkit: &Toolkit, named: Option<&str>, power: u8) -> Option<Arc<Place>> {
+        match (named, self.groups_of(toolkit)) {
             // A group that is gone gives nothing.
             (Some(name), Some(groups)) => groups.get(name).cloned(),
-            (Some(_), None) | (None, _) => toolkit.fallback(principal.group.power),
+            (Some(_), None) | (None, _) => toolkit.fallback(power),
         }
     }
 }

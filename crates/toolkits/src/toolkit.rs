@@ -119,7 +119,7 @@ pub(crate) fn acting(file: &ToolkitFile) -> Arc<Group> {
         id: 0,
         name: format!("toolkit:{}", file.name),
         power: 0,
-        basic_rules: file.tables.iter().map(|table| format!("{table}:rw")).collect(),
+        basic_rules: file.tables.iter().map(|table| format!("{table}:rwa")).collect(),
         advanced_rules: Vec::new(),
         abilities: crate::internal::data_abilities(),
         max_limit: None,

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{entries, insert, installation, request_id};
 
-on_all_databases!(a_day_is_told, a_request_has_one_id_everywhere, a_batch_is_one_entry);
+on_all_databases!(a_day_is_told, a_request_has_one_id_everywhere, a_batch_is_one_entry, a_toolkit_tells_its_writes);
 
 async fn a_day_is_told(backend: Backend) {
     let program = installation(backend);
@@ -121,6 +121,51 @@ async fn a_batch_is_one_entry(backend: Backend) {
     assert_eq!(ada.query(insert).await.status, 200);
     assert!(entries(&ada, "action=insert&user_id=2").await.is_empty());
     assert!(entries(&ada, "action=select").await.is_empty());
+    drop(serving);
+    program.end();
+}
+
+async fn a_toolkit_tells_its_writes(backend: Backend) {
+    let program = installation(backend);
+    let text = "name = \"kit\"\ntables = [\"items\"]\n[db_fallback_permissions.10]\nendpoint_permissions = [\"*\"]\n\
+         [endpoints.0]\npath = \"swap\"\ntype = \"internal\"\nrights = \"toolkit\"\npseudo_querys = [\"out\", \"in\", \"all\"]\n\
+         [pseudo_querys.out]\naction = \"delete\"\ntable = \"items\"\nwhere = { name = \"$payload.out\" }\nexpect = { rows = 2 }\n\
+         [pseudo_querys.in]\naction = \"insert\"\ntable = \"items\"\ndata = { name = \"$payload.in\" }\n\
+         [pseudo_querys.all]\naction = \"count\"\ntable = \"items\"\n";
+    program.file(&format!("data/tenants/{}/toolkits/kit.toml", program.tenant), text);
+    let serving = program.serve().await;
+    let (ada, uma) = (serving.user(&program.tenant, "ada").await, serving.user(&program.tenant, "uma").await);
+    insert(&uma, "old").await;
+    let swap = json!({"out": "old", "in": "new"});
+    let undone = uma.post("/tk/app/kit/swap", &swap).await;
+    assert_eq!(undone.refusal(), (409, "step_refused"));
+    insert(&uma, "old").await;
+    let done = uma.post("/tk/app/kit/swap", &swap).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    for (answer, expected) in [
+        (undone, vec![("toolkit", Json::Null, Json::Null)]),
+        (
+            done,
+            vec![
+                ("delete", json!("items"), json!(2)),
+                ("insert", json!("items"), json!(1)),
+                ("toolkit", Json::Null, Json::Null),
+            ],
+        ),
+    ] {
+        let mut found = entries(&ada, &format!("request_id={}", request_id(&answer))).await;
+        found.reverse();
+        let told: Vec<_> = found
+            .iter()
+            .map(|entry| (entry["action"].as_str().unwrap(), entry["table"].clone(), entry["rows_affected"].clone()))
+            .collect();
+        assert_eq!(told, expected);
+        assert!(
+            found.iter().all(|entry| entry["username"] == "uma" && entry["path"] == "/tk/app/{toolkit}/{*path}"),
+            "{found:#?}"
+        );
+        assert!(found.iter().all(|entry| entry["client_ip"].is_string()), "{found:#?}");
+    }
     drop(serving);
     program.end();
 }

@@ -51,7 +51,18 @@ async fn nobody_gives_more_than_they_have(backend: Backend) {
     assert_eq!(put(&chief, "kit/associations/chiefs", to("high")).await.refusal(), (403, "power_too_low"));
     assert_eq!(put(&chief, "kit/associations/administrators", to("low")).await.refusal(), (403, "power_too_low"));
     let end = async |path: &str| chief.send(Method::DELETE, &format!("/admin/toolkits/{path}"), &[], None).await;
-    assert_eq!(end("kit/associations/users").await.status, 204);
+    // What a file gives by itself may be more than they have, too.
+    let more = "name = \"kit\"\n[groups.low]\n[groups.high]\n[associations]\nchiefs = \"low\"\nusers = \"high\"\n";
+    toolkit(&world, "kit", more);
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    assert_eq!(end("kit/associations/users").await.refusal(), (403, "power_too_low"));
+    toolkit(&world, "kit", &more.replace("users = \"high\"", "users = \"low\""));
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    assert_eq!(end("kit/associations/users").await.body["remaining"], json!({"group": "users", "place": "low"}));
+    toolkit(&world, "kit", text);
+    assert_eq!(root.post("/reload", &json!({})).await.status, 200);
+    assert_eq!(put(&chief, "kit/associations/users", to("low")).await.status, 200);
+    assert_eq!(end("kit/associations/users").await.body["remaining"], json!({"group": "users", "place": null}));
     assert_eq!(end("kit/associations/users").await.refusal(), (404, "not_found"));
     assert_eq!(end("%00/associations/users").await.refusal(), (404, "not_found"));
     assert_eq!(put(&root, "kit/associations/users", to(&"x".repeat(65))).await.refusal(), (400, "field_invalid"));

@@ -91,7 +91,7 @@ async fn the_database_comes_before_the_file_and_the_power_last(backend: Backend)
     expect(&moderators, "writers", &["read", "write"]).await;
     expect(&users, "writers", &["read", "write"]).await;
     let gone = root.send(reqwest::Method::DELETE, "/admin/toolkits/kit/associations/moderators", &[], None).await;
-    assert_eq!(gone.status, 204);
+    assert_eq!(gone.body["remaining"], json!({"group": "moderators", "place": "readers"}));
     expect(&moderators, "readers", &["read"]).await;
     // Rights by power are for whoever has no other place; they do not add to one.
     assert_eq!(associate("administrators", "readers").await.status, 200);

@@ -10,6 +10,7 @@ use crate::stage::{OPEN, kit};
 on_all_databases!(
     a_failing_step_undoes_all,
     a_toolkit_reaches_its_tables_alone,
+    a_toolkit_writes_all_columns,
     json_in_json_is_not_read,
     keys_call_within_their_scopes
 );
@@ -107,6 +108,23 @@ async fn a_toolkit_reaches_its_tables_alone(backend: Backend) {
     assert_eq!(admin.post("/tk/app/kit/x", &json!({})).await.status, 200);
     let uma = world.user("uma", "users").await;
     assert_eq!(uma.post("/tk/app/kit/x", &json!({})).await.refusal(), (403, "table_denied"));
+    world.end().await;
+}
+
+async fn a_toolkit_writes_all_columns(backend: Backend) {
+    let text = "[endpoints.0]\npath = \"add\"\ntype = \"internal\"\nrights = \"toolkit\"\npseudo_querys = [\"add\"]\n\
+                [pseudo_querys.add]\naction = \"insert\"\ntable = \"items\"\n\
+                data = { name = \"saw\", price = 5, created_by = 77 }\n";
+    let head = OPEN
+        .replace("tables =", "read_only_tables = [\"items\"]\nwrite_protected_columns = [\"items.price\"]\ntables =");
+    let world = kit(backend, &format!("{head}{text}")).await;
+    let (uma, admin) = (world.user("uma", "users").await, world.user("root", "administrators").await);
+    let added = uma.post("/tk/app/kit/add", &json!({})).await;
+    assert_eq!((added.status, added.body.get("warning")), (200, None), "{}", added.text);
+    let rows = json!({"action": "select", "table": "items", "columns": ["name", "price"]});
+    assert_eq!(admin.query(rows).await.data()[0]["name"], "saw");
+    let priced = json!({"action": "count", "table": "items", "where": {"price": 5}});
+    assert_eq!(admin.query(priced).await.data(), &json!(1));
     world.end().await;
 }
 

@@ -274,10 +274,12 @@ impl Dissociate {
     async fn run(self, installation: &Installation, output: Output) -> Result<()> {
         let record = installation.record(self.which.tenant.as_deref()).await?;
         let service = &installation.features.toolkits;
-        service.dissociate(&record.tenant, &OPERATOR, &self.toolkit, &self.group).await?;
-        let gone = serde_json::json!({ "dissociated": self.group, "toolkit": self.toolkit });
-        output.print(&gone, || {
-            format!("The group {} has no place in the toolkit {} any more.", self.group, self.toolkit)
+        let remaining = service.dissociate(&record.tenant, &OPERATOR, &self.toolkit, &self.group).await?;
+        let (group, toolkit) = (&remaining.group, &self.toolkit);
+        let gone = serde_json::json!({ "dissociated": group, "toolkit": toolkit, "place": remaining.place });
+        output.print(&gone, || match &remaining.place {
+            Some(place) => format!("Users of the group {group} are {place} in the toolkit {toolkit}, by its file."),
+            None => format!("The group {group} has no place in the toolkit {toolkit} any more."),
         });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What the audit log learns of a query: what was done to which table, and how many rows; no value.
 
-use kernel::{Reason, Result};
+use kernel::{Authenticated, Reason, RequestId, Result};
 
 use super::answer;
 use crate::{
@@ -9,19 +9,17 @@ use crate::{
     rules::canonical_table,
 };
 
-/// A query, as far as the audit log is concerned. A write that is dropped before its outcome is recorded was cut off: the
-/// client has gone or the time is up, and the write may stand all the same.
-pub(super) struct Audited {
+/// A query, as far as the audit log is concerned.
+#[derive(Debug, Clone)]
+struct Deed {
     action: Action,
     table: String,
     /// How many statements a batch has.
     queries: Option<usize>,
-    /// Whether it still is to be written down.
-    open: bool,
 }
 
 /// What came of it.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Told {
     rows: Option<u64>,
     warning: Option<String>,
@@ -30,37 +28,82 @@ struct Told {
     failed: Option<usize>,
 }
 
+/// The query of a request. A write that is dropped before its outcome is recorded was cut off: the client has gone or the
+/// time is up, and the write may stand all the same.
+pub(super) struct Audited {
+    deed: Deed,
+    /// Whether it still is to be written down.
+    open: bool,
+}
+
+/// A write of a program, to be written down once the program is committed.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditedWrite(Deed, Told);
+
 impl Audited {
     pub(super) fn begin(query: &Query) -> Self {
-        let queries = match &query.work {
-            Work::Single(_) => None,
-            Work::Batch { items, .. } => Some(items.len()),
-        };
-        let table = canonical_table(&query.table).to_owned();
-        Self { action: query.action, table, queries, open: !query.explain }
+        Self { deed: Deed::of(query), open: !query.explain }
     }
 
-    /// Writes it down.
+    /// Writes it down. Who asks for what tenant is known of the request.
     pub(super) fn record(mut self, outcome: &Result<Outcome>) {
         if std::mem::take(&mut self.open) {
             match outcome {
                 Ok(outcome) => {
-                    let (word, told) = self.told(outcome);
-                    self.write(word, told);
+                    let (word, told) = self.deed.told(outcome);
+                    self.deed.emit(word, told);
                 }
                 Err(error) => {
-                    self.write(error.reason.word(), Told { status: error.reason.status(), ..Told::default() });
+                    self.deed.emit(error.reason.word(), Told { status: error.reason.status(), ..Told::default() });
                 }
             }
         }
     }
+}
+
+impl Drop for Audited {
+    fn drop(&mut self) {
+        if self.open && !self.deed.action.reads() {
+            self.deed.emit("cut_off", Told { status: edge::CUT_OFF, ..Told::default() });
+        }
+    }
+}
+
+impl AuditedWrite {
+    /// Nothing of a read, whose program tells enough.
+    pub(crate) fn of(query: &Query, outcome: &Outcome) -> Option<Self> {
+        if query.action.reads() {
+            return None;
+        }
+        let deed = Deed::of(query);
+        let (_, told) = deed.told(outcome);
+        Some(Self(deed, told))
+    }
+
+    /// Writes it down. No request may be behind it, so that it says itself who writes.
+    pub(crate) fn record(self, caller: &Authenticated, request: RequestId) {
+        let Self(Deed { action, table, .. }, Told { rows, warning, status, .. }) = self;
+        let (action, outcome, request_id) = (action.word(), "ok", tracing::field::display(request));
+        let (tenant, user, warning) = (&*caller.tenant.name, caller.principal.user(), warning.as_deref());
+        tracing::debug!(
+            target: "audit", action, outcome, status, tenant, user, table, rows_affected = rows, warning, request_id,
+        );
+    }
+}
+
+impl Deed {
+    fn of(query: &Query) -> Self {
+        let queries = match &query.work {
+            Work::Single(_) => None,
+            Work::Batch { items, .. } => Some(items.len()),
+        };
+        Self { action: query.action, table: canonical_table(&query.table).to_owned(), queries }
+    }
 
     /// The levels keep both kinds out of a log of the usual level, where `answered` tells enough.
-    fn write(&self, outcome: &str, told: Told) {
+    fn emit(&self, outcome: &str, told: Told) {
         let Told { rows, warning, status, failed } = told;
-        let (action, table, queries) = (self.action.word(), &*self.table, self.queries);
-        let warning = warning.as_deref();
-        // Who asks for what tenant is known of the request.
+        let (action, table, queries, warning) = (self.action.word(), &*self.table, self.queries, warning.as_deref());
         if self.action.reads() {
             tracing::trace!(target: "audit", action, outcome, status, table, warning, queries, failed);
         } else {
@@ -89,14 +132,6 @@ impl Audited {
                 ("ok", Told { rows: Some(*rows), warning: joined(warnings), status: 200, failed: None })
             }
             Outcome::Count(_) | Outcome::Explanation(_) => ("ok", Told { status: 200, ..Told::default() }),
-        }
-    }
-}
-
-impl Drop for Audited {
-    fn drop(&mut self) {
-        if self.open && !self.action.reads() {
-            self.write("cut_off", Told { status: edge::CUT_OFF, ..Told::default() });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The routes, one file an action.
 
 pub(crate) mod answer;
-mod audited;
+pub(crate) mod audited;
 mod permissions;
 mod query;
 mod reload;

@@ -150,6 +150,14 @@ impl Draft<'_> {
                 return None;
             }
         };
+        // What is read before may be a condition; as a mere part of the context nobody would ever see it.
+        let expects = |name: &String| self.file.pseudo_querys.get(name).is_some_and(|query| query.expect.is_some());
+        let injected = &endpoint.inject_db_context;
+        if !service.has_body() && !injected.is_empty() && !injected.iter().any(expects) {
+            let problem = "a service that is called with GET or HEAD gets no context; write method = \"POST\", or leave \
+                           this out";
+            self.complaints.add(&format!("{key}.inject_db_context"), problem);
+        }
         let names: Vec<_> = pattern.names().collect();
         if let Some(missing) = service.names().find(|name| !names.contains(name)) {
             let spelled = if missing == REST { "*".to_owned() } else { format!("{{{missing}}}") };

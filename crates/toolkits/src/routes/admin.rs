@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::StatusCode};
+use axum::extract::State;
 use edge::{Answer, Caller, Json, Path, RequestInfo};
 use kernel::{WriteContext, ability};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Service,
-    admin::{AssociationShown, Steward, ToolkitsShown},
+    admin::{AssociationShown, Remaining, Steward, ToolkitsShown},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
@@ -56,6 +56,13 @@ struct OneAssociation {
     association: AssociationShown,
 }
 
+/// What is left.
+#[derive(Serialize, ToSchema)]
+struct Dissociated {
+    /// The place of the group's users from now on.
+    remaining: Remaining,
+}
+
 /// Puts the users of a group of the tenant into a group of a toolkit. Needs the ability `groups.manage`.
 #[utoipa::path(
     put,
@@ -89,8 +96,8 @@ async fn associate(
     Ok(Answer::ok(OneAssociation { association }))
 }
 
-/// Takes the users of a group of the tenant out of a toolkit, unless its file says otherwise. Needs the ability
-/// `groups.manage`.
+/// Takes back that the users of a group of the tenant were put into a group of a toolkit, and tells the place that its file
+/// or their power leaves to them. Needs the ability `groups.manage`.
 #[utoipa::path(
     delete,
     path = "/admin/toolkits/{toolkit}/associations/{group}",
@@ -100,8 +107,10 @@ async fn associate(
         ("group" = String, Path, description = "The name or number of a group of the tenant."),
     ),
     responses(
-        (status = 204),
-        (status = 403, body = edge::Envelope, description = "`power_too_low`, `ability_missing`, `scope_missing`."),
+        (status = 200, body = Dissociated),
+        (status = 403, body = edge::Envelope,
+            description = "`power_too_low` where the group is beyond the caller, or a caller of less than power 100 \
+                           does not have the place that is left; `ability_missing`, `scope_missing`."),
         (status = 404, body = edge::Envelope, description = "`not_found`."),
     )
 )]
@@ -114,6 +123,6 @@ async fn dissociate(
     caller.require(ability::GROUPS_MANAGE)?;
     let context = context(&caller, &info);
     let steward = Steward { caller: Some(caller.principal()), client: Some(info.client), context: &context };
-    service.dissociate(caller.tenant(), &steward, &toolkit, &group).await?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    let remaining = service.dissociate(caller.tenant(), &steward, &toolkit, &group).await?;
+    Ok(Answer::ok(Dissociated { remaining }))
 }

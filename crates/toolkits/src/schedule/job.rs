@@ -250,7 +250,12 @@ impl Service {
         });
         let context = Context::new(&principal, None, request, Map::new());
         let caller = Authenticated { tenant: Arc::clone(tenant), principal };
-        internal::run(&*self.data, &caller, request, &schedule.steps, &context).await.map(drop)
+        let ran = internal::run(&*self.data, &caller, request, &schedule.steps, &context).await?;
+        if let Some(warning) = ran.warning {
+            let (tenant, toolkit, schedule) = (&*tenant.name, &*toolkit.file.name, &*schedule.name);
+            tracing::warn!(tenant, toolkit, schedule, warning, request_id = %request, "a scheduled run left something out");
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use http::{
 };
 use kernel::{Error, Reason, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
 
 /// All that is not unreserved in RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -123,17 +124,27 @@ impl Address {
             .map_err(malformed)
     }
 
-    /// The fixed query and the caller's, which may not name again what is fixed.
-    fn joined<'a>(&'a self, query: Option<&'a str>) -> Result<Option<Cow<'a, str>>> {
-        let query = query.filter(|query| !query.is_empty());
-        let (Some(fixed), Some(own)) = (&self.query, query) else {
-            return Ok(self.query.as_deref().or(query).map(Cow::Borrowed));
+    /// The caller's query and the fixed one, which comes last and whose names the caller may not use.
+    ///
+    /// The caller's is written anew, so that the service reads the very pairs that were read, and checked, here.
+    fn joined<'a>(&'a self, query: Option<&str>) -> Result<Option<Cow<'a, str>>> {
+        let Some(own) = query.filter(|query| !query.is_empty()) else {
+            return Ok(self.query.as_deref().map(Cow::Borrowed));
         };
-        let names = |text: &'a str| url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name);
-        if let Some(name) = names(own).find(|name| names(fixed).any(|fixed| fixed == *name)) {
-            return Err(Error::new(Reason::FieldInvalid, "This field is not the caller's to choose").at(name));
+        let fixed = self.query.as_deref().unwrap_or_default();
+        let mut joined = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(own.as_bytes()) {
+            if form_urlencoded::parse(fixed.as_bytes()).any(|(fixed, _)| fixed == name) {
+                return Err(Error::new(Reason::FieldInvalid, "This field is not the caller's to choose").at(name));
+            }
+            joined.append_pair(&name, &value);
         }
-        Ok(Some(format!("{fixed}&{own}").into()))
+        let mut joined = joined.finish();
+        if !joined.is_empty() && !fixed.is_empty() {
+            joined.push('&');
+        }
+        joined.push_str(fixed);
+        Ok(Some(joined.into()))
     }
 }
 

@@ -23,7 +23,9 @@ fn values_go_into_their_segments() {
     assert_eq!(fill("http://a/{id}", &[("id", "x/y?z#w@b:1")], None), "http://a/x%2Fy%3Fz%23w%40b%3A1");
     assert_eq!(fill("http://a/f/{*}", &[("*", "x/y z.png")], None), "http://a/f/x/y%20z.png");
     assert_eq!(fill("http://a/f/{*}", &[("*", "")], None), "http://a/f/");
-    assert_eq!(fill("http://a/?k=1", &[], Some("q=2&r")), "http://a/?k=1&q=2&r");
+    assert_eq!(fill("http://a/?k=1", &[], Some("q=2&r")), "http://a/?q=2&r=&k=1");
+    // What this and a service might read in two ways is written in one.
+    assert_eq!(fill("http://a/", &[], Some("a=1;b=2&&%zz=x y%26c=3")), "http://a/?a=1%3Bb%3D2&%25zz=x+y%26c%3D3");
     assert_eq!(fill("http://[::1]:9/{id}", &[("id", "%2e%2e")], Some("")), "http://[::1]:9/%252e%252e");
 }
 

@@ -11,7 +11,7 @@ pub struct Call<'a> {
     pub path: &'a BTreeMap<String, String>,
     /// The context as JSON. It is the body of the call; `GET` and `HEAD` have none.
     pub context: Bytes,
-    /// The query to hand on, as it came, without `?`.
+    /// The query to hand on without `?`: its pairs are written anew.
     pub query: Option<&'a str>,
     /// The caller's headers. Passthrough hands on `Range`, the conditions, `Accept` and `Accept-Language`, and no others.
     pub headers: &'a HeaderMap,

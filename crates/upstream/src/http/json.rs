@@ -1,6 +1,6 @@
 //! Reads an answer that must be JSON.
 
-use http::Response;
+use http::{Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use kernel::ByteSize;
 use serde_json::value::RawValue;
@@ -18,6 +18,10 @@ const FIRST: u64 = 64 << 10;
 pub(super) async fn read(answer: Response<Incoming>, limit: ByteSize) -> Result<Box<RawValue>, Failure> {
     if !answer.status().is_success() {
         return Err(Failure::Status(answer.status()));
+    }
+    // It has nothing to say, and cannot: this status has no body.
+    if answer.status() == StatusCode::NO_CONTENT {
+        return Ok(RawValue::NULL.to_owned());
     }
     let text = collect(answer.into_body(), limit).await?;
     heavy::work(text.len(), move || check(text)).await.map_err(|error| Failure::Broken(error.into()))?

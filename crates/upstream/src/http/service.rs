@@ -141,7 +141,8 @@ impl HttpUpstream {
         self.method == Method::GET || self.method == Method::HEAD
     }
 
-    fn has_body(&self) -> bool {
+    /// Whether the service is sent the context: `GET` and `HEAD` have no body.
+    pub fn has_body(&self) -> bool {
         !self.is_safe()
     }
 

@@ -33,6 +33,12 @@ async fn what_is_not_json_is_refused() {
 }
 
 #[tokio::test]
+async fn no_content_is_null() {
+    let server = Server::saying("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(json(&server.upstream()).await.unwrap().get(), "null");
+}
+
+#[tokio::test]
 async fn a_status_that_is_no_success_is_refused_with_its_number() {
     for status in ["500 Oops", "404 Not Found", "401 No", "304 Not Modified", "302 Found", "101 Switching Protocols"] {
         let server = Server::saying(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}")).await;
