@@ -201,10 +201,7 @@ impl Database {
     /// Atomic where the database can undo definitions: not on MariaDB.
     pub(crate) async fn script(&self, sql: String) -> Result<()> {
         match &self.0.engine {
-            Engine::Sqlite(sqlite) => {
-                let run = move |transaction: &mut Transaction<'_>| crate::sqlite::statement::script(transaction, &sql);
-                sqlite.transaction(WriteContext::system(), run).await
-            }
+            Engine::Sqlite(sqlite) => sqlite.script(sql).await,
             Engine::Postgres(postgres) => postgres.script(&sql).await,
             Engine::Mariadb(mariadb) => mariadb.script(&sql).await,
         }

@@ -1,13 +1,14 @@
 //! SQLite, embedded: readers on every thread, one writer that commits in groups.
 
 mod caller;
+mod clock;
 mod connection;
 mod error;
 mod readers;
 pub(crate) mod statement;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use kernel::WriteContext;
 
@@ -15,6 +16,9 @@ use self::{readers::Readers, writer::Writer};
 use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction, transaction::Connection};
 
 pub(crate) use error::map as map_error;
+
+/// Time that one write may take, as a statement may on a server.
+const WRITING: Duration = Duration::from_secs(30);
 
 /// How SQLite databases are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -95,7 +99,7 @@ impl Sqlite {
         let read = move |connection: &mut rusqlite::Connection| {
             connection.execute_batch("BEGIN").map_err(map_error)?;
             let context = WriteContext::system();
-            let result = work(&mut Transaction { connection: Connection::Sqlite(connection), context: &context });
+            let result = work(&mut Transaction::new(Connection::Sqlite(connection), &context));
             let ended = connection.execute_batch("ROLLBACK").map_err(map_error);
             result.and_then(|value| ended.map(|()| value))
         };
@@ -108,7 +112,13 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(context, work).await
+        self.writer.submit(context, WRITING, work).await
+    }
+
+    /// Runs SQL text of the operator or of the server itself, which may take as long as it needs.
+    pub(crate) async fn script(&self, sql: String) -> Result<()> {
+        let run = move |transaction: &mut Transaction<'_>| statement::script(transaction, &sql);
+        self.writer.submit(WriteContext::system(), Duration::MAX, run).await
     }
 }
 

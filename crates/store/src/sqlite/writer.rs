@@ -3,6 +3,9 @@
 //! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs
 //! each write in a savepoint of its own inside one transaction, commits once, and only then answers them all. While
 //! the disk syncs, the next group gathers. A tenant without writes holds no thread.
+//!
+//! A write whose caller has gone before it began is left out. One that takes too long is interrupted, which costs its
+//! group the transaction: the writes before it in the group are repeated, those after it begin another one.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -10,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use kernel::WriteContext;
@@ -17,7 +21,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{caller::Caller, map_error};
+use super::{caller::Caller, clock::Clock, map_error};
 use crate::{Error, Result, Transaction, transaction};
 
 /// Writes that share one commit at the most.
@@ -28,6 +32,7 @@ pub(super) struct Writer {
     connection: Mutex<Connection>,
     queue: Mutex<Queue>,
     caller: Caller,
+    clock: Clock,
     /// Set once a constraint was violated that SQLite checks at the commit: then each write is committed alone, so
     /// that one cannot spoil the commit of others.
     alone: AtomicBool,
@@ -41,7 +46,8 @@ struct Queue {
 }
 
 /// Runs on the writing connection; is told the error instead where no transaction could begin.
-type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Finished + Send>;
+/// Nothing comes of it where the caller has gone.
+type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Option<Finished> + Send>;
 
 /// A write that has run but is not committed.
 struct Finished {
@@ -52,31 +58,36 @@ struct Finished {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
-        let caller = Caller::install(&connection)?;
-        Ok(Self { connection: Mutex::new(connection), queue: Mutex::default(), caller, alone: AtomicBool::new(false) })
+    pub(super) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
+        let (caller, clock) = (Caller::install(&connection)?, Clock::install(&mut connection)?);
+        let (connection, queue) = (Mutex::new(connection), Mutex::default());
+        Ok(Self { connection, queue, caller, clock, alone: AtomicBool::new(false) })
     }
 
-    /// Queues a write and waits until it is on disk.
-    pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, work: F) -> Result<T>
+    /// Queues a write and waits until it is on disk. It may take `most`.
+    pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, most: Duration, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let caller = self.caller.clone();
+        let (caller, clock) = (self.caller.clone(), self.clock.clone());
         let job: Job = Box::new(move |connection| {
+            if sender.is_closed() {
+                return None;
+            }
             let result = connection.and_then(|connection| {
                 caller.set(&context);
+                let _running = clock.start(most);
                 let connection = transaction::Connection::Sqlite(connection);
-                work(&mut Transaction { connection, context: &context })
+                work(&mut Transaction::new(connection, &context))
             });
             let keep = result.is_ok();
             let answer = move |committed: Result<()>| {
                 // The caller may have gone; the write stands all the same.
                 let _ = sender.send(result.and_then(|value| committed.map(|()| value)));
             };
-            Finished { keep, answer: Box::new(answer) }
+            Some(Finished { keep, answer: Box::new(answer) })
         });
         self.enqueue(job);
         receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned: its work panicked".into())))
@@ -122,11 +133,33 @@ impl Writer {
 /// Runs and commits a group. Tells whether one of several writes left a deferred constraint violated; then all of them
 /// are told to try again, and the guilty one will hear of it alone.
 fn commit_group(connection: &mut Connection, group: Vec<Job>, grouped: bool) -> bool {
-    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
-        refuse(group, &error);
-        return false;
+    let mut jobs = group.into_iter();
+    loop {
+        if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
+            refuse(jobs, &error);
+            return false;
+        }
+        let mut finished = Vec::with_capacity(jobs.len());
+        for job in jobs.by_ref() {
+            finished.extend(run_job(connection, job));
+            if connection.is_autocommit() {
+                break;
+            }
+        }
+        if !connection.is_autocommit() {
+            return commit(connection, finished, grouped);
+        }
+        // The last write was interrupted, and the transaction with it. Whoever has an error of its own hears that.
+        for Finished { keep, answer } in finished {
+            answer(if keep { Err(Error::Conflict("another write was interrupted".into())) } else { Ok(()) });
+        }
+        if jobs.len() == 0 {
+            return false;
+        }
     }
-    let finished: Vec<_> = group.into_iter().filter_map(|job| run_job(connection, job)).collect();
+}
+
+fn commit(connection: &Connection, finished: Vec<Finished>, grouped: bool) -> bool {
     let committed = run(connection, "COMMIT");
     if committed.is_err() {
         // A failed commit may leave the transaction open; nothing of the group may linger.
@@ -147,7 +180,10 @@ fn run_job(connection: &mut Connection, job: Job) -> Option<Finished> {
     if run(connection, "SAVEPOINT write").is_err() {
         return None;
     }
-    let finished = std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(connection)))).ok();
+    let finished = std::panic::catch_unwind(AssertUnwindSafe(|| job(Ok(connection)))).ok().flatten();
+    if connection.is_autocommit() {
+        return finished;
+    }
     if !finished.as_ref().is_some_and(|finished| finished.keep) {
         let _ = run(connection, "ROLLBACK TO write");
     }
@@ -155,10 +191,10 @@ fn run_job(connection: &mut Connection, job: Job) -> Option<Finished> {
     finished
 }
 
-fn refuse(group: Vec<Job>, error: &rusqlite::Error) {
+fn refuse(group: impl ExactSizeIterator<Item = Job>, error: &rusqlite::Error) {
     tracing::error!(%error, writes = group.len(), "a group of writes could not begin");
-    for job in group {
-        (job(Err(again(error))).answer)(Ok(()));
+    for finished in group.filter_map(|job| job(Err(again(error)))) {
+        (finished.answer)(Ok(()));
     }
 }
 
@@ -173,5 +209,100 @@ fn again(error: &rusqlite::Error) -> Error {
             map_error(rusqlite::Error::SqliteFailure(*failure, message.clone()))
         }
         other => Error::Driver(other.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use kernel::WriteContext;
+    use tokio::time::timeout;
+
+    use super::{
+        super::{SqliteConfig, connection, statement::script},
+        Writer,
+    };
+    use crate::{Error, Result};
+
+    const LONG: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(100);
+    const ENDLESS: &str = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 9 UNION ALL SELECT 9 FROM n) SELECT i FROM n";
+
+    struct Stage {
+        writer: Arc<Writer>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Stage {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = connection::writer(&folder.path().join("x.db"), SqliteConfig::default()).unwrap();
+            let stage = Self { writer: Arc::new(Writer::new(connection).unwrap()), _folder: folder };
+            stage.write("CREATE TABLE t (id INTEGER)", LONG).await.unwrap();
+            stage
+        }
+
+        async fn write(&self, sql: &'static str, most: Duration) -> Result<()> {
+            self.writer.submit(WriteContext::system(), most, move |transaction| script(transaction, sql)).await
+        }
+
+        /// Keeps the writer from its queue for a moment, so that what is queued meanwhile is one group.
+        async fn occupy(&self) {
+            let (writer, (held, is_held)) = (Arc::clone(&self.writer), tokio::sync::oneshot::channel());
+            std::thread::spawn(move || {
+                let _connection = writer.connection.lock();
+                held.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(200));
+            });
+            is_held.await.unwrap();
+        }
+
+        fn rows(&self) -> Vec<i64> {
+            let connection = self.writer.connection.lock();
+            let mut select = connection.prepare("SELECT id FROM t ORDER BY id").unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_that_nobody_waits_for_is_not_begun() {
+        let stage = Stage::new().await;
+        stage.occupy().await;
+        let given_up = timeout(Duration::from_millis(50), stage.write("INSERT INTO t VALUES (1)", LONG)).await;
+        assert!(given_up.is_err());
+        stage.write("INSERT INTO t VALUES (2)", LONG).await.unwrap();
+        assert_eq!(stage.rows(), [2]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_that_takes_too_long_costs_its_group_nothing() {
+        let stage = Stage::new().await;
+        stage.occupy().await;
+        let (before, endless, after) = tokio::join!(
+            biased;
+            stage.write("INSERT INTO t VALUES (1)", LONG),
+            stage.write(ENDLESS, SHORT),
+            stage.write("INSERT INTO t VALUES (3)", LONG)
+        );
+        assert!(matches!(endless, Err(Error::Timeout)), "{endless:?}");
+        // It is repeated by whoever called.
+        assert!(matches!(before, Err(Error::Conflict(_))), "{before:?}");
+        assert!(after.is_ok(), "{after:?}");
+        assert_eq!(stage.rows(), [3]);
+        stage.write("INSERT INTO t VALUES (4)", SHORT).await.unwrap();
+        assert_eq!(stage.rows(), [3, 4]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_follows_what_was_interrupted() {
+        let stage = Stage::new().await;
+        let stubborn = stage.writer.submit(WriteContext::system(), SHORT, |transaction| {
+            assert!(script(transaction, ENDLESS).is_err());
+            let insert = crate::Statement::fixed("INSERT INTO t VALUES (1)");
+            pollster::block_on(transaction.run(&insert)).map(drop)
+        });
+        assert!(matches!(stubborn.await, Err(Error::Timeout)));
+        assert!(stage.rows().is_empty());
     }
 }
