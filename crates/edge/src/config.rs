@@ -27,6 +27,8 @@ pub struct EdgeConfig {
     pub max_connections: NonZeroUsize,
     /// Time that a client has to send a request's head, and that a connection may idle.
     pub header_timeout: Span,
+    /// Time for which a client may take nothing of its answer before the connection is closed.
+    pub write_timeout: Span,
     /// Time after which an unanswered request is refused with 504.
     pub request_timeout: Span,
     /// Time that running requests get when the server stops.
@@ -37,7 +39,7 @@ pub struct EdgeConfig {
     pub restart_ceiling: Span,
     /// Time that running requests get when a restart is forced.
     pub restart_deadline: Span,
-    /// Time that a restart spends at most on writing down what sessions did.
+    /// Time that a restart or the end of the server spends at most on writing down what sessions did.
     pub restart_flush_timeout: Span,
     /// Networks of the reverse proxies whose `X-Forwarded-For`, `Forwarded` and `X-Forwarded-Proto` are believed.
     #[schemars(with = "Vec<String>", inner(pattern(r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$")))]
@@ -60,6 +62,7 @@ impl Default for EdgeConfig {
             max_header_size: ByteSize(16 << 10),
             max_connections: NonZeroUsize::MIN.saturating_add(9_999),
             header_timeout: Span::seconds(10),
+            write_timeout: Span::seconds(60),
             request_timeout: Span::seconds(30),
             shutdown_deadline: Span::seconds(10),
             restart_idle: Span::seconds(10),

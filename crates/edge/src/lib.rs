@@ -21,6 +21,7 @@ pub mod host;
 pub mod limit;
 mod metric;
 mod openapi;
+mod patience;
 mod resolve;
 mod scan;
 mod serve;

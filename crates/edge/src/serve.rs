@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, interval, sleep, timeout, timeout_at},
 };
 
-use crate::{App, EdgeConfig, Failure, failure, metric};
+use crate::{App, EdgeConfig, Failure, failure, metric, patience::Patient};
 
 /// What a connection may hold in memory for reading.
 const MAX_BUFFER: usize = 128 << 10;
@@ -46,7 +46,7 @@ pub async fn serve(
     stop: impl Future<Output = Duration> + Send + 'static,
 ) -> io::Result<()> {
     let config = app.core.config.clone();
-    let protocol = Arc::new(protocol(&config));
+    let (protocol, patience) = (Arc::new(protocol(&config)), config.write_timeout.0);
     let slots = Arc::new(Semaphore::new(config.max_connections.get().min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let closing = Arc::new(AtomicBool::new(false));
@@ -79,7 +79,8 @@ pub async fn serve(
             Ok((stream, peer, slot)) => {
                 let walk = app.walk(peer.ip(), &closing);
                 let silent = silent(Arc::clone(&walk.asked), draining.clone());
-                let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), walk));
+                let connection =
+                    graceful.watch(protocol.serve_connection(TokioIo::new(Patient::new(stream, patience)), walk));
                 connections.spawn(async move {
                     tokio::select! {
                         // What has arrived is read first.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kernel::{Error, Group, Reason, Result, ability, settings::SettingsAccess};
+use kernel::{
+    Error, Group, Reason, Result, ability,
+    settings::{self, SettingsAccess},
+};
 use store::{
     OpenTenant, Value,
     paging::{Found, KeyKind, Page, Sort},
@@ -352,10 +355,10 @@ fn check(change: &GroupChange) -> Result<()> {
         }
     }
     let limits = [
-        ("max_limit", change.max_limit, 1_000_000),
-        ("max_where_conditions", change.max_where_conditions, 10_000),
-        ("session_timeout_minutes", change.session_timeout_minutes, 366 * 24 * 60),
-        ("max_concurrent_sessions", change.max_concurrent_sessions, 10_000),
+        ("max_limit", change.max_limit, settings::MOST_ROWS),
+        ("max_where_conditions", change.max_where_conditions, settings::MOST_CONDITIONS),
+        ("session_timeout_minutes", change.session_timeout_minutes, settings::MOST_MINUTES),
+        ("max_concurrent_sessions", change.max_concurrent_sessions, settings::MOST_SESSIONS),
     ];
     for (field, limit, most) in limits {
         if limit.is_some_and(|limit| limit > most) {

@@ -12,10 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::{Credential, Group, Principal, Result, Tenant, TenantId, time::Timestamp, turnstile::Turnstile};
+use kernel::{
+    Credential, Error, Group, Principal, Reason, Result, Tenant, TenantId, time::Timestamp, turnstile::Turnstile,
+};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::Tenants;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +33,8 @@ use crate::{
 pub(crate) const BELIEVED: Duration = Duration::from_secs(3);
 /// How long after a renewal the tokens before it are good: for two tabs at once.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// Time that one tenant's database gets to write down what was done.
+pub(crate) const WRITING: Duration = Duration::from_secs(3);
 const REMEMBERED: usize = 50_000;
 const GROUPS: usize = 50_000;
 
@@ -357,7 +362,10 @@ impl Sessions {
         }
         for (tenant, batches) in tenants.into_values() {
             let ids: Vec<_> = batches.sessions().collect();
-            match self.write(&tenant, batches.into_activities()).await {
+            // One dead database must not hold up those of the others.
+            let write = timeout(WRITING, self.write(&tenant, batches.into_activities()));
+            let written = write.await.unwrap_or_else(|_elapsed| Err(Error::plain(Reason::Timeout)));
+            match written {
                 Ok(()) => self.written(&ids),
                 Err(error) => tracing::warn!(tenant = tenant.name, %error, "the activity of sessions was not written"),
             }

@@ -123,7 +123,7 @@ impl Server {
             Some(serving) => serving.end(self.installation.config.server.shutdown_deadline.0).await,
             None => Ok(()),
         };
-        self.installation.features.identity.flush().await;
+        flush(&self.installation).await;
         self.installation.features.audit.settle().await;
         served
     }
@@ -163,9 +163,7 @@ impl Server {
             serving.end(deadline.0).await?;
         }
         self.serving = None;
-        if timeout(config.restart_flush_timeout.0, installation.features.identity.flush()).await.is_err() {
-            tracing::warn!("what sessions did could not be written down in time");
-        }
+        flush(&installation).await;
         let failure = restarts.begin_anew(&next);
         tracing::error!(error = %failure, "the restart failed; this process serves on");
         self.serving = Some(Serving::begin(&self.app, &installation, &self.sockets)?);
@@ -228,6 +226,14 @@ impl Serving {
             self.job.abort();
         }
         served.map_err(io("the listener"))
+    }
+}
+
+/// Writes down what sessions did, as far as there is time.
+async fn flush(installation: &Installation) {
+    let time = installation.config.server.restart_flush_timeout.0;
+    if timeout(time, installation.features.identity.flush()).await.is_err() {
+        tracing::warn!("what sessions did could not be written down in time");
     }
 }
 

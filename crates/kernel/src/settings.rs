@@ -30,6 +30,15 @@ impl Setting {
     }
 }
 
+/// The most rows that a setting or a group may let one statement ask for.
+pub const MOST_ROWS: u32 = 1_000_000;
+/// The most conditions that a setting or a group may allow one query.
+pub const MOST_CONDITIONS: u32 = 10_000;
+/// The most minutes that a setting or a group may let a session last without activity: a year.
+pub const MOST_MINUTES: u32 = 366 * 24 * 60;
+/// The most sessions at once that a setting or a group may allow a user.
+pub const MOST_SESSIONS: u32 = 10_000;
+
 macro_rules! settings {
     ($($name:ident $type:ty, $key:literal $meaning:literal,)*) => {
         /// Values of the settings that may lie in the table; none where nothing is said.
@@ -124,6 +133,17 @@ pub fn by_name(name: &str) -> Option<Setting> {
 impl Overrides {
     /// What the types alone cannot refuse.
     fn check(&self) -> Result<(), String> {
+        let number = |setting: Option<NonZeroU32>| setting.map(|number| u64::from(number.get()));
+        let limits = [
+            (self.default_max_limit, MOST_ROWS),
+            (self.default_max_where_conditions, MOST_CONDITIONS),
+            (number(self.session_timeout_minutes), MOST_MINUTES),
+            (number(self.max_concurrent_sessions), MOST_SESSIONS),
+        ];
+        let exceeded = |(value, most): &(Option<u64>, u32)| value.is_some_and(|value| value > u64::from(*most));
+        if let Some((_, most)) = limits.into_iter().find(exceeded) {
+            return Err(format!("at most {most} is kept"));
+        }
         let lists = [&self.whitelisted_pin_ips, &self.whitelisted_string_ips];
         lists.into_iter().flatten().try_for_each(|list| network::check_list(list))
     }
@@ -248,6 +268,10 @@ mod tests {
         let bad = [
             ("session_timeout_minutes", "0"),
             ("session_timeout_minutes", "soon"),
+            ("session_timeout_minutes", "527041"),
+            ("max_concurrent_sessions", "10001"),
+            ("default_max_limit", "1000001"),
+            ("default_max_where_conditions", "10001"),
             ("min_clear_sessions_power", "256"),
             ("enable_rate_limiting", "2"),
             ("whitelisted_pin_ips", r#"["0.0.0.0/0"]"#),

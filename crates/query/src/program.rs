@@ -15,10 +15,7 @@ use crate::{
     Service,
     compile::select::Limits,
     request::{Item, Query, QueryRequest, Work},
-    routes::{
-        answer,
-        audited::AuditedWrite,
-    },
+    routes::{answer, audited::AuditedWrite},
     rules::{Environment, Members},
     run,
     sequence::Sequences,

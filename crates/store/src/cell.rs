@@ -4,7 +4,10 @@ use std::io::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::{Kind, OutputColumn, Result};
+use crate::{Error, Kind, OutputColumn, Result};
+
+/// Bytes of rows that one read may bring together; one row alone may be larger.
+pub(crate) const MOST: usize = 64 << 20;
 
 /// A value as a driver hands it over, not yet formatted.
 pub(crate) enum Cell<'a> {
@@ -22,20 +25,26 @@ pub(crate) struct Rows<'a> {
     out: &'a mut Vec<u8>,
     columns: &'a [OutputColumn],
     count: u64,
+    /// Where the next row is one too many.
+    end: usize,
 }
 
 impl<'a> Rows<'a> {
     pub(crate) fn begin(out: &'a mut Vec<u8>, columns: &'a [OutputColumn]) -> Self {
         out.push(b'[');
-        Self { out, columns, count: 0 }
+        let end = out.len() + MOST;
+        Self { out, columns, count: 0, end }
     }
 
-    /// Appends a row. `value` writes the value of a column; `flag` tells whether the number at a position is not 0.
+    /// Appends a row. Errors: [`Error::TooLarge`]. `value` writes the value of a column; `flag` tells whether the number at a position is not 0.
     pub(crate) fn push(
         &mut self,
         flag: impl Fn(usize) -> Result<bool>,
         value: impl Fn(&mut Vec<u8>, &Kind, usize) -> Result<()>,
     ) -> Result<()> {
+        if self.out.len() > self.end {
+            return Err(Error::TooLarge);
+        }
         self.out.extend_from_slice(if self.count == 0 { b"{" } else { b",{" });
         let mut first = true;
         for (index, column) in self.columns.iter().enumerate() {

@@ -217,10 +217,7 @@ impl Database {
     /// Atomic where the database can undo definitions: not on MariaDB.
     pub(crate) async fn script(&self, sql: String) -> Result<()> {
         match &self.0.engine {
-            Engine::Sqlite(sqlite) => {
-                let run = move |transaction: &mut Transaction<'_>| crate::sqlite::statement::script(transaction, &sql);
-                sqlite.transaction(WriteContext::system(), run).await
-            }
+            Engine::Sqlite(sqlite) => sqlite.script(sql).await,
             Engine::Postgres(postgres) => postgres.script(&sql).await,
             Engine::Mariadb(mariadb) => mariadb.script(&sql).await,
         }
@@ -271,7 +268,7 @@ impl Stopwatch {
 }
 
 /// The outcome of work that awaits nothing but SQLite, which never keeps anybody waiting.
-fn at_once<T>(mut work: BoxFuture<'_, Result<T>>) -> Result<T> {
+pub(crate) fn at_once<T>(mut work: BoxFuture<'_, Result<T>>) -> Result<T> {
     match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => Err(Error::Driver("the work of a transaction awaited something else".into())),

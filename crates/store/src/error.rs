@@ -2,7 +2,7 @@
 
 use kernel::Reason;
 
-use crate::Table;
+use crate::{Table, cell};
 
 /// The result of anything the store does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -45,6 +45,9 @@ pub enum Error {
     /// A statement took longer than is allowed.
     #[error("statement cancelled after its time")]
     Timeout,
+    /// Rows have more bytes than one answer may have.
+    #[error("the answer is too large")]
+    TooLarge,
     /// A migration cannot be applied; says which and why.
     #[error("{0}")]
     Migration(String),
@@ -109,6 +112,11 @@ impl From<Error> for kernel::Error {
             Error::Conflict(source) => Self::plain(Reason::Conflict).because(source),
             Error::Unavailable(source) => Self::plain(Reason::DatabaseUnavailable).because(source).retry_after(1),
             Error::Timeout => Self::new(Reason::Timeout, "The database took too long; ask for less or add an index"),
+            Error::TooLarge => {
+                let most = cell::MOST >> 20;
+                let message = format!("The rows have more than {most} MB; lower the limit or name fewer columns");
+                Self::new(Reason::FieldInvalid, message).at("limit")
+            }
             Error::Migration(message) => Self::internal(message),
             Error::Driver(source) => Self::internal(source),
         }

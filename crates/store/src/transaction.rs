@@ -3,7 +3,7 @@
 use kernel::WriteContext;
 use sea_query::{QueryStatementWriter, SelectStatement};
 
-use crate::{Dialect, OutputColumn, Result, Row, Statement, mariadb, postgres, sqlite};
+use crate::{Dialect, Error, OutputColumn, Result, Row, Statement, cell, mariadb, postgres, sqlite};
 
 /// An open transaction. What is done with it is committed or undone as one; in a snapshot there is nothing but reading.
 ///
@@ -13,6 +13,8 @@ pub struct Transaction<'c> {
     pub(crate) connection: Connection<'c>,
     /// Who writes and why.
     pub(crate) context: &'c WriteContext,
+    /// Bytes of JSON that were read.
+    told: usize,
 }
 
 /// The connection a transaction is on.
@@ -20,6 +22,12 @@ pub(crate) enum Connection<'c> {
     Sqlite(&'c mut rusqlite::Connection),
     Postgres(&'c postgres::Client),
     Mariadb(&'c mut mysql_async::Conn),
+}
+
+impl<'c> Transaction<'c> {
+    pub(crate) fn new(connection: Connection<'c>, context: &'c WriteContext) -> Self {
+        Self { connection, context, told: 0 }
+    }
 }
 
 impl Transaction<'_> {
@@ -52,13 +60,21 @@ impl Transaction<'_> {
     }
 
     /// Reads rows as a JSON array, appended to `out`; tells how many.
+    ///
+    /// Errors: [`Error::TooLarge`] where all that was read so in this transaction is.
     pub async fn json(&mut self, select: &SelectStatement, columns: &[OutputColumn], out: &mut Vec<u8>) -> Result<u64> {
         let statement = self.dialect().select(select);
-        match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite::statement::json(connection, &statement, columns, out),
+        let before = out.len();
+        let rows = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                refuse_lost(connection)?;
+                sqlite::statement::json(connection, &statement, columns, out)
+            }
             Connection::Postgres(client) => postgres::json(client, &statement, columns, out).await,
             Connection::Mariadb(connection) => mariadb::json(connection, &statement, columns, out).await,
-        }
+        }?;
+        self.told += out.len() - before;
+        if self.told > cell::MOST { Err(Error::TooLarge) } else { Ok(rows) }
     }
 
     /// Marks a point that [`Self::rollback_to_savepoint`] can return to. Savepoints here do not nest.
@@ -79,7 +95,10 @@ impl Transaction<'_> {
 
     pub(crate) async fn run(&mut self, statement: &Statement) -> Result<u64> {
         match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite::statement::execute(connection, statement),
+            Connection::Sqlite(connection) => {
+                refuse_lost(connection)?;
+                sqlite::statement::execute(connection, statement)
+            }
             Connection::Postgres(client) => postgres::execute(client, statement).await,
             Connection::Mariadb(connection) => mariadb::execute(connection, statement).await,
         }
@@ -87,9 +106,17 @@ impl Transaction<'_> {
 
     pub(crate) async fn fetch(&mut self, statement: &Statement) -> Result<Vec<Row>> {
         match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite::statement::rows(connection, statement),
+            Connection::Sqlite(connection) => {
+                refuse_lost(connection)?;
+                sqlite::statement::rows(connection, statement)
+            }
             Connection::Postgres(client) => postgres::rows(client, statement).await,
             Connection::Mariadb(connection) => mariadb::rows(connection, statement).await,
         }
     }
+}
+
+/// Nothing runs any more where the transaction was lost: it would be committed at once and alone.
+fn refuse_lost(connection: &rusqlite::Connection) -> Result<()> {
+    if connection.is_autocommit() { Err(Error::Timeout) } else { Ok(()) }
 }

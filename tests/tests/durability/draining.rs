@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insula_tests::{Client, Serving, until};
+use insula_tests::{Backend, Client, Program, Proxy, Serving, until};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -41,6 +41,35 @@ async fn sigterm_answers_what_was_accepted() {
     assert!(silent.is_empty(), "{} of {} writes were done without an answer", silent.len(), stored.len());
     assert_eq!(stored, told);
     println!("{} writes, each answered", told.len());
+    program.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_ends_it_although_a_postgresql_does_not_answer() {
+    ends_although_the_database_does_not_answer(Backend::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_ends_it_although_a_mariadb_does_not_answer() {
+    ends_although_the_database_does_not_answer(Backend::Mariadb).await;
+}
+
+async fn ends_although_the_database_does_not_answer(backend: Backend) {
+    let (proxy, url) = Proxy::before(&backend.url()).await;
+    let program = Program::new(backend)
+        .with("INSULA_STORE__DATABASE", &url)
+        .with("INSULA_SERVER__SHUTDOWN_DEADLINE", "1s")
+        .with("INSULA_SERVER__RESTART_FLUSH_TIMEOUT", "1s");
+    program.ok(&["init", "--name", &program.tenant, "--domain", &format!("{}.test", program.tenant)]);
+    program.user(&program.tenant, "ada", "administrators");
+    let serving = program.serve().await;
+    let client = serving.user(&program.tenant, "ada").await;
+    // What the session did is still to be written down.
+    assert_eq!(client.get("/auth/status").await.status, 200);
+    proxy.block(true);
+    serving.terminate();
+    assert_eq!(serving.ended().await.code(), Some(0));
+    proxy.block(false);
     program.end();
 }
 

@@ -178,3 +178,18 @@ async fn a_tenant_changes_its_domain(backend: Backend) {
     drop(serving);
     program.end();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_rows_are_carried_away_in_smaller_pages() {
+    let program = Program::initialised(Backend::Sqlite);
+    program.tables(
+        "CREATE TABLE pictures (id SERIAL, body TEXT);
+        INSERT INTO pictures WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
+            SELECT i, hex(zeroblob(500000)) FROM n",
+    );
+    let file = program.path("pictures.jsonl");
+    program.ok(&["export", "pictures", "--output", file.to_str().unwrap()]);
+    let ids: Vec<_> = lines(&file).iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, (1..=70).collect::<Vec<_>>());
+    program.end();
+}

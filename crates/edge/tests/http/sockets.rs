@@ -123,6 +123,42 @@ async fn a_body_that_never_ends_is_given_up() {
     assert!(answer.starts_with("HTTP/1.1 504") && answer.contains(r#""reason":"timeout""#), "{answer}");
 }
 
+/// Asks for an answer that is larger than what the sockets hold.
+async fn ask_for_much(write_timeout: Duration) -> (Running, TcpStream, usize) {
+    let much = 32 << 20;
+    let config = EdgeConfig { write_timeout: Span(write_timeout), max_body_size: ByteSize(64 << 20), ..config() };
+    let running = running(config).await;
+    let Ok(mut stream) = TcpStream::connect(running.address).await else { panic!("refused") };
+    let body = format!(r#"{{"text":"{}"}}"#, "a".repeat(much));
+    let head =
+        format!("Authorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+    let request = format!("POST /echo HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n{head}\r\n\r\n{body}");
+    assert!(stream.write_all(request.as_bytes()).await.is_ok(), "the request was not read");
+    (running, stream, much)
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let (_running, mut stream, much) = ask_for_much(Duration::from_millis(300)).await;
+    sleep(Duration::from_secs(2)).await;
+    let answer = read(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 201") && answer.len() < much, "{} bytes", answer.len());
+}
+
+#[tokio::test]
+async fn a_client_that_takes_little_at_a_time_gets_all() {
+    let (_running, mut stream, much) = ask_for_much(Duration::from_millis(500)).await;
+    let (mut piece, mut taken) = (vec![0; 2 << 20], 0);
+    loop {
+        sleep(Duration::from_millis(100)).await;
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            length => taken += length,
+        }
+    }
+    assert!(taken > much, "{taken} bytes");
+}
+
 #[tokio::test]
 async fn connections_beyond_the_cap_wait() {
     let one = std::num::NonZeroUsize::MIN;

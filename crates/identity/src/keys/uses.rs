@@ -2,11 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kernel::{Result, Tenant, TenantId, time::Timestamp};
+use kernel::{Error, Reason, Result, Tenant, TenantId, time::Timestamp};
 use parking_lot::Mutex;
 use store::Tenants;
+use tokio::time::timeout;
 
-use crate::tables::api_keys::{self, Used};
+use crate::{
+    sessions::WRITING,
+    tables::api_keys::{self, Used},
+};
 
 /// Uses within so many seconds are one moment, so that a flush takes few statements.
 const STEP: i64 = 5;
@@ -30,7 +34,8 @@ impl Uses {
     pub(crate) async fn flush(&self, tenants: &Tenants) {
         let all = std::mem::take(&mut *self.0.lock());
         for (tenant, keys) in all.into_values() {
-            if let Err(error) = write(tenants, &tenant, &keys).await {
+            let written = timeout(WRITING, write(tenants, &tenant, &keys)).await;
+            if let Err(error) = written.unwrap_or_else(|_elapsed| Err(Error::plain(Reason::Timeout))) {
                 tracing::warn!(tenant = tenant.name, %error, "the use of API keys was not written");
                 let mut noted = self.0.lock();
                 let (_, later) = noted.entry(tenant.id).or_insert_with(|| (tenant, HashMap::new()));

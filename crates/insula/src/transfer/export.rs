@@ -9,7 +9,10 @@ use store::{Database, Dialect, Kind, OutputColumn, Table, Value};
 use super::{Format, Progress, field};
 use crate::failure::{Failure, Result, io};
 
+/// Rows of a page, unless they are large.
 const PAGE: u64 = 1_000;
+/// Bytes of a page after which the next may have more rows.
+const LIGHT: usize = 4 << 20;
 
 /// Writes all rows. Columns that the database computes are left out, so that what is written can be read back.
 ///
@@ -38,9 +41,15 @@ pub(crate) async fn export_columns(
     if format == Format::Csv {
         out.write_all(&pages.csv_header()).map_err(cannot())?;
     }
-    let (mut rows, mut after) = (0, None);
+    let (mut rows, mut after, mut size) = (0, None, PAGE);
     loop {
-        let page = database.read_json(&pages.select(after.as_deref(), rows), &pages.output).await?;
+        let page = match database.read_json(&pages.select(after.as_deref(), rows, size), &pages.output).await {
+            Err(store::Error::TooLarge) if size > 1 => {
+                size = size.div_ceil(4);
+                continue;
+            }
+            read => read?,
+        };
         let lines: Vec<&RawValue> = serde_json::from_slice(&page.bytes).map_err(unreadable)?;
         let mut text = Vec::with_capacity(page.bytes.len());
         for line in &lines {
@@ -54,8 +63,11 @@ pub(crate) async fn export_columns(
         rows += page.rows;
         progress.at(rows, rows);
         match lines.last() {
-            Some(last) if page.rows == PAGE => after = Some(pages.key(last)?),
+            Some(last) if page.rows == size => after = Some(pages.key(last)?),
             _ => break,
+        }
+        if page.bytes.len() < LIGHT {
+            size = std::cmp::min(size * 2, PAGE);
         }
     }
     out.flush().map_err(cannot())?;
@@ -86,9 +98,9 @@ impl Pages {
     }
 
     /// The page after a key, or after so many rows where there is no key.
-    fn select(&self, after: Option<&[Value]>, rows: u64) -> SelectStatement {
+    fn select(&self, after: Option<&[Value]>, rows: u64, size: u64) -> SelectStatement {
         let mut select = Query::select();
-        select.from(self.table.reference()).limit(PAGE);
+        select.from(self.table.reference()).limit(size);
         for position in &self.columns {
             let column = self.table.col(None, *position);
             let text = self.table.columns[*position].read_as_text;

@@ -120,7 +120,7 @@ impl Mariadb {
         connection.query_drop(begin(context)).await.map_err(map_error)?;
         let value = {
             let connection = transaction::Connection::Mariadb(connection);
-            work(&mut Transaction { connection, context }).await?
+            work(&mut Transaction::new(connection, context)).await?
         };
         guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
         guard.0.take();
@@ -140,7 +140,7 @@ impl Mariadb {
         let context = WriteContext::system();
         let value = {
             let connection = transaction::Connection::Mariadb(guard.connection());
-            work(&mut Transaction { connection, context: &context }).await?
+            work(&mut Transaction::new(connection, &context)).await?
         };
         guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
         guard.0.take();

@@ -145,7 +145,7 @@ impl Postgres {
         begun.map_err(map_error)?;
         set?;
         let connection = transaction::Connection::Postgres(guard.client());
-        let value = work(&mut Transaction { connection, context }).await?;
+        let value = work(&mut Transaction::new(connection, context)).await?;
         guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
         guard.finished();
         Ok(value)
@@ -160,7 +160,7 @@ impl Postgres {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         guard.client().batch_execute(begin).await.map_err(map_error)?;
         let (connection, context) = (transaction::Connection::Postgres(guard.client()), WriteContext::system());
-        let value = work(&mut Transaction { connection, context: &context }).await?;
+        let value = work(&mut Transaction::new(connection, &context)).await?;
         guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
         guard.finished();
         Ok(value)

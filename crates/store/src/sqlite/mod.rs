@@ -1,13 +1,14 @@
 //! SQLite, embedded: readers on every thread, one writer that commits in groups.
 
 mod caller;
+mod clock;
 mod connection;
 mod error;
 mod readers;
 pub(crate) mod statement;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use kernel::WriteContext;
 
@@ -18,6 +19,8 @@ pub(crate) use error::map as map_error;
 
 /// Bytes that are set aside for an answer before it is there.
 const LARGEST_EXPECTED: usize = 64 << 10;
+/// Time that one write may take, as a statement may on a server.
+const WRITING: Duration = Duration::from_secs(30);
 
 /// How SQLite databases are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -101,7 +104,7 @@ impl Sqlite {
         let read = move |connection: &mut rusqlite::Connection| {
             connection.execute_batch("BEGIN").map_err(map_error)?;
             let context = WriteContext::system();
-            let result = work(&mut Transaction { connection: Connection::Sqlite(connection), context: &context });
+            let result = work(&mut Transaction::new(Connection::Sqlite(connection), &context));
             let ended = connection.execute_batch("ROLLBACK").map_err(map_error);
             result.and_then(|value| ended.map(|()| value))
         };
@@ -114,7 +117,13 @@ impl Sqlite {
         T: Send + 'static,
         F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(context, work).await
+        self.writer.submit(context, WRITING, work).await
+    }
+
+    /// Runs SQL text of the operator or of the server itself, which may take as long as it needs.
+    pub(crate) async fn script(&self, sql: String) -> Result<()> {
+        let run = move |transaction: &mut Transaction<'_>| statement::script(transaction, &sql);
+        self.writer.submit(WriteContext::system(), Duration::MAX, run).await
     }
 }
 

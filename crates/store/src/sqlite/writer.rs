@@ -3,6 +3,9 @@
 //! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs it in
 //! one transaction, commits once, and only then answers them all. A write that fails undoes itself alone. While the disk
 //! syncs, the next group gathers. A tenant without writes holds no thread.
+//!
+//! A write whose caller has gone before it began is left out. One that takes too long is interrupted, which costs its group
+//! the transaction: the other writes of the group are run again.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -10,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use kernel::WriteContext;
@@ -17,7 +21,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{caller::Caller, map_error};
+use super::{caller::Caller, clock::Clock, map_error};
 use crate::{Error, Result, Transaction, transaction};
 
 /// Writes that share one commit at the most.
@@ -30,6 +34,7 @@ pub(super) struct Writer {
     connection: Mutex<Connection>,
     queue: Mutex<Queue>,
     caller: Caller,
+    clock: Clock,
     /// Set once a constraint was violated that SQLite checks at the commit: then each write is committed alone, so
     /// that one cannot spoil the commit of others.
     alone: AtomicBool,
@@ -46,6 +51,8 @@ struct Queue {
 
 /// A write that waits for its turn.
 trait Job: Send {
+    /// Whether anybody waits for it.
+    fn is_wanted(&self) -> bool;
     /// Runs it on the writing connection, again where what it did was undone. Tells whether to keep what it did.
     fn run(&mut self, connection: &mut Connection) -> bool;
     /// Tells the caller how it went, once the commit has succeeded or failed.
@@ -55,7 +62,10 @@ trait Job: Send {
 struct Submitted<T, F> {
     work: F,
     context: WriteContext,
+    /// Time that it may take.
+    most: Duration,
     caller: Caller,
+    clock: Clock,
     /// What came of it the last time; none where it has not run to its end.
     result: Option<Result<T>>,
     sender: oneshot::Sender<Result<T>>,
@@ -66,11 +76,16 @@ where
     T: Send,
     F: Fn(&mut Transaction<'_>) -> Result<T> + Send,
 {
+    fn is_wanted(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     fn run(&mut self, connection: &mut Connection) -> bool {
         self.result = None;
         self.caller.set(&self.context);
+        let _running = self.clock.start(self.most);
         let connection = transaction::Connection::Sqlite(connection);
-        let result = (self.work)(&mut Transaction { connection, context: &self.context });
+        let result = (self.work)(&mut Transaction::new(connection, &self.context));
         self.result.insert(result).is_ok()
     }
 
@@ -86,26 +101,27 @@ where
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
-        let caller = Caller::install(&connection)?;
+    pub(super) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
+        let (caller, clock) = (Caller::install(&connection)?, Clock::install(&mut connection)?);
         Ok(Self {
             connection: Mutex::new(connection),
             queue: Mutex::default(),
             caller,
+            clock,
             alone: AtomicBool::new(false),
             careful: AtomicU32::new(0),
         })
     }
 
-    /// Queues a write and waits until it is on disk.
-    pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, work: F) -> Result<T>
+    /// Queues a write and waits until it is on disk. It may take `most`.
+    pub(super) async fn submit<T, F>(self: &Arc<Self>, context: WriteContext, most: Duration, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(&mut Transaction<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let caller = self.caller.clone();
-        self.enqueue(Box::new(Submitted { work, context, caller, result: None, sender }));
+        let (caller, clock) = (self.caller.clone(), self.clock.clone());
+        self.enqueue(Box::new(Submitted { work, context, most, caller, clock, result: None, sender }));
         receiver.await.unwrap_or_else(|_| Err(Error::Driver("a write was abandoned".into())))
     }
 
@@ -133,7 +149,12 @@ impl Writer {
 
     /// Runs and commits a group.
     fn commit(&self, connection: &mut Connection, mut group: Vec<Box<dyn Job>>) {
-        let committed = self.run_group(connection, &mut group).and_then(|()| run(connection, "COMMIT"));
+        group.retain(|job| job.is_wanted());
+        let ran = self.run_group(connection, &mut group);
+        if group.is_empty() {
+            return;
+        }
+        let committed = ran.and_then(|()| run(connection, "COMMIT"));
         if let Err(error) = &committed {
             tracing::error!(%error, writes = group.len(), "a group of writes could not be committed");
             undo(connection);
@@ -141,25 +162,37 @@ impl Writer {
         self.answer(group, &committed);
     }
 
-    /// Runs a group in a transaction, which it leaves open.
+    /// Runs a group in a transaction, which it leaves open unless nothing is left of the group: whoever cannot be run again
+    /// is answered and taken out.
     ///
     /// Most groups go well as a whole, so that no write gets a savepoint at first: SQLite would keep a copy of every page
     /// that the write touches. Where one fails all are undone, and run again with savepoints.
-    fn run_group(&self, connection: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-        run(connection, "BEGIN IMMEDIATE")?;
-        let careful = self.careful.load(Ordering::Relaxed);
-        if careful == 0 || group.len() == 1 {
-            if group.iter_mut().all(|job| run_job(connection, &mut **job)) {
-                return Ok(());
-            }
-            undo(connection);
+    fn run_group(&self, connection: &mut Connection, group: &mut Vec<Box<dyn Job>>) -> rusqlite::Result<()> {
+        let left = self.careful.load(Ordering::Relaxed);
+        let mut careful = left > 0 && group.len() > 1;
+        if careful {
+            self.careful.store(left - 1, Ordering::Relaxed);
+        }
+        while !group.is_empty() {
             run(connection, "BEGIN IMMEDIATE")?;
-            if group.len() == 1 {
-                return Ok(());
+            let mut jobs = group.iter_mut();
+            let failed = if careful {
+                jobs.position(|job| run_in_savepoint(connection, &mut **job).is_err())
+            } else {
+                jobs.position(|job| !run_job(connection, &mut **job) || connection.is_autocommit())
+            };
+            let Some(failed) = failed else { return Ok(()) };
+            // An interrupt takes the whole transaction with it.
+            let interrupted = connection.is_autocommit();
+            undo(connection);
+            if interrupted || careful || group.len() == 1 {
+                group.remove(failed).answer(if interrupted { Err(Error::Timeout) } else { Ok(()) });
+            } else {
+                careful = true;
+                self.careful.store(CAREFUL, Ordering::Relaxed);
             }
         }
-        self.careful.store(careful.checked_sub(1).unwrap_or(CAREFUL), Ordering::Relaxed);
-        group.iter_mut().try_for_each(|job| run_in_savepoint(connection, &mut **job))
+        Ok(())
     }
 
     /// Tells every caller how it went. Where one of several writes left a deferred constraint violated, all are told to try
@@ -220,5 +253,98 @@ fn again(error: &rusqlite::Error) -> Error {
             map_error(rusqlite::Error::SqliteFailure(*failure, message.clone()))
         }
         other => Error::Driver(other.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use kernel::WriteContext;
+    use tokio::time::timeout;
+
+    use super::{
+        super::{SqliteConfig, connection, statement::script},
+        Writer,
+    };
+    use crate::{Error, Result, database::at_once};
+
+    const LONG: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(100);
+    const ENDLESS: &str = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 9 UNION ALL SELECT 9 FROM n) SELECT i FROM n";
+
+    struct Stage {
+        writer: Arc<Writer>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Stage {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = connection::writer(&folder.path().join("x.db"), SqliteConfig::default()).unwrap();
+            let stage = Self { writer: Arc::new(Writer::new(connection).unwrap()), _folder: folder };
+            stage.write("CREATE TABLE t (id INTEGER)", LONG).await.unwrap();
+            stage
+        }
+
+        async fn write(&self, sql: &'static str, most: Duration) -> Result<()> {
+            self.writer.submit(WriteContext::system(), most, move |transaction| script(transaction, sql)).await
+        }
+
+        /// Keeps the writer from its queue for a moment, so that what is queued meanwhile is one group.
+        async fn occupy(&self) {
+            let (writer, (held, is_held)) = (Arc::clone(&self.writer), tokio::sync::oneshot::channel());
+            std::thread::spawn(move || {
+                let _connection = writer.connection.lock();
+                held.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(200));
+            });
+            is_held.await.unwrap();
+        }
+
+        fn rows(&self) -> Vec<i64> {
+            let connection = self.writer.connection.lock();
+            let mut select = connection.prepare("SELECT id FROM t ORDER BY id").unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_that_nobody_waits_for_is_not_begun() {
+        let stage = Stage::new().await;
+        stage.occupy().await;
+        let given_up = timeout(Duration::from_millis(50), stage.write("INSERT INTO t VALUES (1)", LONG)).await;
+        assert!(given_up.is_err());
+        stage.write("INSERT INTO t VALUES (2)", LONG).await.unwrap();
+        assert_eq!(stage.rows(), [2]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_that_takes_too_long_costs_its_group_nothing() {
+        let stage = Stage::new().await;
+        stage.occupy().await;
+        let (before, endless, after) = tokio::join!(
+            biased;
+            stage.write("INSERT INTO t VALUES (1)", LONG),
+            stage.write(ENDLESS, SHORT),
+            stage.write("INSERT INTO t VALUES (3)", LONG)
+        );
+        assert!(matches!(endless, Err(Error::Timeout)), "{endless:?}");
+        assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
+        assert_eq!(stage.rows(), [1, 3]);
+        stage.write("INSERT INTO t VALUES (4)", SHORT).await.unwrap();
+        assert_eq!(stage.rows(), [1, 3, 4]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_follows_what_was_interrupted() {
+        let stage = Stage::new().await;
+        let stubborn = stage.writer.submit(WriteContext::system(), SHORT, |transaction| {
+            assert!(script(transaction, ENDLESS).is_err());
+            let insert = crate::Statement::fixed("INSERT INTO t VALUES (1)");
+            at_once(Box::pin(transaction.run(&insert))).map(drop)
+        });
+        assert!(matches!(stubborn.await, Err(Error::Timeout)));
+        assert!(stage.rows().is_empty());
     }
 }

@@ -22,6 +22,10 @@ const NUMBER: i64 = 0x696e_7375_6c61;
 /// The lock's name on a MariaDB server, which has one list of tenants.
 const NAME: &str = "insula_control.tenants";
 
+/// By these the servers notice within minutes that a machine has gone without a word, and with it who had the lock.
+const POSTGRES: &str = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3";
+const MARIADB: &str = "SET SESSION wait_timeout = 300";
+
 /// The right to make and remove tenants, which one of all the processes that share a list of tenants has at a time. It
 /// ends with its file or connection, and so with the process at the latest.
 pub(super) enum Turn {
@@ -55,9 +59,15 @@ impl Turn {
             }
             // Neither connection returns to its pool: the lock is a state of it.
             Location::Postgres { server, .. } => {
-                Self::Postgres(Object::take(postgres::connect(&servers.postgres(server)?).await?))
+                let client = Object::take(postgres::connect(&servers.postgres(server)?).await?);
+                client.batch_execute(POSTGRES).await.map_err(postgres::map_error)?;
+                Self::Postgres(client)
             }
-            Location::Mariadb { server, .. } => Self::Mariadb(mariadb::connect_alone(&servers.mariadb(server)?).await?),
+            Location::Mariadb { server, .. } => {
+                let mut connection = mariadb::connect_alone(&servers.mariadb(server)?).await?;
+                connection.query_drop(MARIADB).await.map_err(mariadb::map_error)?;
+                Self::Mariadb(connection)
+            }
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::WriteContext;
 use sea_query::{Alias, Condition, Expr, ExprTrait, LikeExpr, Query};
-use store::{Change, Insert, Value};
+use store::{Change, Insert, OutputColumn, Value};
 
 use testkit::{Backend, on_all_databases};
 
@@ -13,7 +13,8 @@ use crate::fixture::Fixture;
 on_all_databases!(
     like_tells_upper_from_lower_case,
     text_is_ordered_by_code_points,
-    a_long_read_does_not_stop_short_ones
+    a_long_read_does_not_stop_short_ones,
+    an_answer_has_so_many_bytes,
 );
 
 const WORDS: &str = "CREATE TABLE words (id SERIAL, word VARCHAR(40) NOT NULL)";
@@ -98,4 +99,34 @@ async fn a_read_on_sqlite_ends_at_its_time() {
         select.from(fixture.table("words").reference().alias(Alias::new(alias)));
     }
     assert!(matches!(open.data.read(&select).await, Err(store::Error::Timeout)));
+}
+
+async fn an_answer_has_so_many_bytes(backend: Backend) {
+    let text = if backend == Backend::Mariadb { "LONGTEXT" } else { "TEXT" };
+    let fixture = Fixture::with_tables(backend, &format!("CREATE TABLE large (id SERIAL, body {text})")).await;
+    let body = "x".repeat(1 << 20);
+    for _ in 0..66 {
+        fixture.insert("large", &[("body", Value::from(&*body))]).await.unwrap();
+    }
+    let table = fixture.table("large");
+    let columns: Arc<[OutputColumn]> = [OutputColumn::new("body", table.columns[1].kind.clone())].into();
+    let select = |rows: u64| {
+        let mut select = Query::select();
+        select.from(table.reference()).expr(table.col(None, 1)).limit(rows).take()
+    };
+    let read = async |rows| fixture.open.data.read_json(&select(rows), &columns).await;
+    assert_eq!(read(40).await.unwrap().rows, 40);
+    let error = kernel::Error::from(read(66).await.unwrap_err());
+    assert_eq!((error.reason, error.field.as_deref()), (kernel::Reason::FieldInvalid, Some("limit")));
+    assert_eq!(read(1).await.unwrap().rows, 1, "the connection is good for more");
+    let (two, columns) = (select(40), Arc::clone(&columns));
+    let twice = fixture.open.data.snapshot(move |transaction| {
+        let (two, columns) = (two.clone(), Arc::clone(&columns));
+        Box::pin(async move {
+            assert_eq!(transaction.json(&two, &columns, &mut Vec::new()).await?, 40);
+            transaction.json(&two, &columns, &mut Vec::new()).await
+        })
+    });
+    assert!(matches!(twice.await, Err(store::Error::TooLarge)), "several answers of one transaction are one");
+    fixture.end().await;
 }
