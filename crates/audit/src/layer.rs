@@ -117,8 +117,7 @@ mod tests {
     #[test]
     fn an_entry_knows_what_is_known_of_its_request() {
         let (id, request) = (Uuid::now_v7(), RequestId::now());
-        let lines = lines(false, || {
-            known(id, request).sync_scope(|| {
+        let said = || {
             tracing::debug!(
                 target: "audit", action = "insert", outcome = "ok", tenant = "shop", user = Some(7_i64), table = "items",
                 rows_affected = 3_u64, queries = 2, nothing = None::<&str>, empty = "",
@@ -127,8 +126,8 @@ mod tests {
             tracing::info!(target: "audit", action = "reload", outcome = "ok", tenant = "another");
             tracing::error!("not an entry");
             tracing::trace!(target: "audit", action = "select", outcome = "ok");
-        })
-        });
+        };
+        let lines = lines(false, || known(id, request).sync_scope(said));
         assert_eq!(lines.len(), 3);
         let [insert, login, reload] = lines.try_into().unwrap();
         assert_eq!((insert.tenant.as_deref(), insert.tenant_id), (Some("shop"), Some(id)));

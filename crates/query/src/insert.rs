@@ -29,22 +29,18 @@ pub(crate) async fn insert(
     limits: &Limits,
 ) -> Result<Outcome> {
     let shape = Shape::of_insert(&query.table, item, environment.principal.user().is_some());
-    let plan = match room.rights.plan(&shape.key) {
-        Some(Kept::Insert(plan)) => plan,
-        _ => match plan(room, &environment, query, item, &shape)? {
-            Some(plan) => {
-                let plan = Arc::new(plan);
-                // A list of members is as it is at this moment.
-                if matches!(environment.members, Members::Table(_)) {
-                    room.rights.keep_plan(shape.key, Kept::Insert(Arc::clone(&plan)));
-                }
-                plan
-            }
-            None => {
-                let write = write::insert(&scope(room, &environment, query, item)?, item)?;
-                return Box::pin(run::single(&room.open, context, Prepared::Write(write))).await;
-            }
-        },
+    let plan = if let Some(Kept::Insert(plan)) = room.rights.plan(&shape.key) {
+        plan
+    } else if let Some(plan) = plan(room, &environment, query, item, &shape)? {
+        let plan = Arc::new(plan);
+        // A list of members is as it is at this moment.
+        if matches!(environment.members, Members::Table(_)) {
+            room.rights.keep_plan(shape.key, Kept::Insert(Arc::clone(&plan)));
+        }
+        plan
+    } else {
+        let write = write::insert(&scope(room, &environment, query, item)?, item)?;
+        return Box::pin(run::single(&room.open, context, Prepared::Write(write))).await;
     };
     let change = plan.fill(&Request { values: &shape.values, environment: &environment, item, limits })?;
     drop(environment);

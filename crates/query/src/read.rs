@@ -27,28 +27,25 @@ pub(crate) async fn read(
     limits: &Limits,
 ) -> Result<Outcome> {
     let shape = Shape::of(query.action, &query.table, item, limits);
-    let plan = match room.rights.plan(&shape.key) {
-        Some(Kept::Read(plan)) => plan,
-        _ => {
-            let plan = Arc::new(plan(room, &environment, query, item, limits, &shape.values)?);
-            // A list of members is as it is at this moment.
-            if matches!(environment.members, Members::Table(_)) {
-                room.rights.keep_plan(shape.key, Kept::Read(Arc::clone(&plan)));
-            }
-            plan
+    let plan = if let Some(Kept::Read(plan)) = room.rights.plan(&shape.key) {
+        plan
+    } else {
+        let plan = Arc::new(plan(room, &environment, query, item, limits, &shape.values)?);
+        // A list of members is as it is at this moment.
+        if matches!(environment.members, Members::Table(_)) {
+            room.rights.keep_plan(shape.key, Kept::Read(Arc::clone(&plan)));
         }
+        plan
     };
     let statement = plan.fill(&Request { values: &shape.values, environment: &environment, item, limits })?;
     drop(environment);
     let database = &room.open.data;
-    Ok(match query.action {
-        Action::Count => Outcome::Count(first_number(&database.run(statement).await?)?),
-        _ => {
-            let rows = database.run_json(statement, &plan.columns, plan.size.load(Ordering::Relaxed)).await?;
-            plan.size.store(rows.bytes.len(), Ordering::Relaxed);
-            Outcome::Rows(rows, plan.warnings.clone())
-        }
-    })
+    if query.action == Action::Count {
+        return Ok(Outcome::Count(first_number(&database.run(statement).await?)?));
+    }
+    let rows = database.run_json(statement, &plan.columns, plan.size.load(Ordering::Relaxed)).await?;
+    plan.size.store(rows.bytes.len(), Ordering::Relaxed);
+    Ok(Outcome::Rows(rows, plan.warnings.clone()))
 }
 
 /// Compiles a read for all requests of its shape.
@@ -64,12 +61,11 @@ fn plan(
     let marks = Some(Marks::new(values));
     let marking = Environment { principal, request, now, dialect, members: members.clone(), marks };
     let scope = scope(room, &marking, query, item)?;
-    let (statement, columns, warnings) = match query.action {
-        Action::Count => (select::count(&scope, item, limits)?, Arc::default(), Vec::new()),
-        _ => {
-            let Select { statement, columns, warnings } = select::select(&scope, item, limits)?;
-            (statement, columns, warnings)
-        }
+    let (statement, columns, warnings) = if query.action == Action::Count {
+        (select::count(&scope, item, limits)?, Arc::default(), Vec::new())
+    } else {
+        let Select { statement, columns, warnings } = select::select(&scope, item, limits)?;
+        (statement, columns, warnings)
     };
     drop(scope);
     let marks = marking.marks.unwrap_or_else(|| Marks::new(&[]));

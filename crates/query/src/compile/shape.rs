@@ -76,7 +76,9 @@ impl<'r> Shape<'r> {
     fn columns(&mut self, columns: Option<&[String]>) {
         let Some(columns) = columns else { return self.tag(b'*') };
         self.tag(b'(');
-        columns.iter().for_each(|name| self.word(name));
+        for name in columns {
+            self.word(name);
+        }
         self.tag(b')');
     }
 
@@ -103,7 +105,9 @@ impl<'r> Shape<'r> {
             Json::Array(values) => {
                 self.tag(b'[');
                 self.key.extend_from_slice(&(values.len() as u32).to_le_bytes());
-                values.iter().for_each(|value| self.value(value));
+                for value in values {
+                    self.value(value);
+                }
             }
             // Not a value at all, which is refused later.
             Json::Object(_) => self.tag(b'{'),
@@ -138,7 +142,9 @@ impl<'r> Shape<'r> {
 
     fn nodes(&mut self, tag: u8, nodes: &'r [Filter]) {
         self.tag(tag);
-        nodes.iter().for_each(|node| self.filter(node));
+        for node in nodes {
+            self.filter(node);
+        }
         self.tag(b'/');
     }
 }

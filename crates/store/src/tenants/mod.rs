@@ -106,11 +106,18 @@ pub struct Tenants {
     control: Control,
     servers: Servers,
     open: Cache<TenantId, Arc<OpenTenant>>,
-    lookups: quick_cache::sync::Cache<Lookup, (Instant, Option<Arc<TenantRecord>>)>,
+    lookups: quick_cache::sync::Cache<Lookup, Found>,
     /// What is done with each database that was opened. It lives elsewhere, and may hold these tenants itself.
     after_opening: OnceLock<Weak<dyn AfterOpening>>,
     /// One tenant is made or removed at a time; see [`Turn`] for other processes.
     changing: tokio::sync::Mutex<()>,
+}
+
+/// What was found, and when it was asked for.
+#[derive(Debug, Clone)]
+struct Found {
+    asked: Instant,
+    record: Option<Arc<TenantRecord>>,
 }
 
 /// What a tenant can be found by.
@@ -385,23 +392,22 @@ impl Tenants {
 
     async fn look_up(&self, lookup: Lookup) -> kernel::Result<Option<Arc<TenantRecord>>> {
         if let Some(known) = self.known(&lookup) {
-            return Ok(known);
+            return Ok(known.record);
         }
         let asked = Instant::now();
-        let found = self.control.find(&lookup, &self.data).await?;
-        self.lookups.insert(lookup, (asked, found.clone()));
-        Ok(found)
+        let record = self.control.find(&lookup, &self.data).await?;
+        self.lookups.insert(lookup, Found { asked, record: record.clone() });
+        Ok(record)
     }
 
     /// What was found out a moment ago.
-    fn known(&self, lookup: &Lookup) -> Option<Option<Arc<TenantRecord>>> {
-        let (asked, found) = self.lookups.get(lookup)?;
-        (asked.elapsed() < BELIEVED).then_some(found)
+    fn known(&self, lookup: &Lookup) -> Option<Found> {
+        self.lookups.get(lookup).filter(|found| found.asked.elapsed() < BELIEVED)
     }
 
     fn find(&self, lookup: Lookup) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
         match self.known(&lookup) {
-            Some(known) => Box::pin(std::future::ready(Ok(tenant(known)))),
+            Some(known) => Box::pin(std::future::ready(Ok(tenant(known.record)))),
             None => Box::pin(async move { Ok(tenant(self.look_up(lookup).await?)) }),
         }
     }
