@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// Steps between two looks at the budget.
 const STEPS: i32 = 1_000;
 /// Looks that a read may take on the caller's thread.
-const INLINE_LOOKS: u32 = 10;
+const INLINE_LOOKS: u32 = 30;
 
 /// The reading connections of one database.
 pub(super) struct Readers {
