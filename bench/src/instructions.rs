@@ -170,8 +170,9 @@ async fn ready(address: SocketAddr) -> Result<Client> {
 
 /// The number out of valgrind's last words: `==7== I refs:  1,234`.
 fn instructions(said: &str) -> Option<u64> {
-    let line = said.lines().rev().find_map(|line| line.split_once("I refs:"))?;
-    line.1.trim().replace(',', "").parse().ok()
+    // Some versions put more than one space between the words.
+    let line = said.lines().rev().find(|line| line.split_whitespace().skip(1).take(2).eq(["I", "refs:"]))?;
+    line.split_whitespace().last()?.replace(',', "").parse().ok()
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
