@@ -56,9 +56,7 @@ fn plan(
     item: &Item,
     shape: &Shape<'_>,
 ) -> Result<Option<InsertPlan>> {
-    let Environment { principal, request, now, dialect, ref members, .. } = *environment;
-    let marks = Some(Marks::new(&shape.values));
-    let marking = Environment { principal, request, now, dialect, members: members.clone(), marks };
+    let marking = environment.marking(&shape.values);
     let scope = scope(room, &marking, query, item)?;
     if !scope.target().access.generated.is_empty() {
         return Ok(None);

@@ -57,9 +57,7 @@ fn plan(
     limits: &Limits,
     values: &[&Json],
 ) -> Result<Plan> {
-    let Environment { principal, request, now, dialect, ref members, .. } = *environment;
-    let marks = Some(Marks::new(values));
-    let marking = Environment { principal, request, now, dialect, members: members.clone(), marks };
+    let marking = environment.marking(values);
     let scope = scope(room, &marking, query, item)?;
     let (statement, columns, warnings) = if query.action == Action::Count {
         (select::count(&scope, item, limits)?, Arc::default(), Vec::new())
@@ -69,6 +67,6 @@ fn plan(
     };
     drop(scope);
     let marks = marking.marks.unwrap_or_else(|| Marks::new(&[]));
-    let plan = Plan::new(dialect, &statement, marks, columns, warnings);
+    let plan = Plan::new(environment.dialect, &statement, marks, columns, warnings);
     Ok(if query.action == Action::Select { plan.limited(select::offset_of(item)?.is_some()) } else { plan })
 }

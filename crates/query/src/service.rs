@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Authenticated, Cause, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, TenantId, WriteContext,
+    Authenticated, Error, Group, Principal, Reason, RequestId, Result, TenantDirectory, TenantId, WriteContext,
     ability,
     identifier::is_identifier,
     restart::{RestartKind, Restarting},
@@ -237,7 +237,7 @@ impl Service {
 
 /// Who writes, for triggers.
 pub(crate) fn context(principal: &Principal, request: RequestId) -> WriteContext {
-    WriteContext { user: principal.user(), request: Some(request), cause: Cause::Api }
+    WriteContext::of_request(principal.user(), request)
 }
 
 /// The tables of a query with the caller's rights. Errors: 400 `unknown_table`, `join_invalid`; 403 `table_denied`.

@@ -37,9 +37,7 @@ pub struct Insert {
 pub struct BuiltInsert {
     /// The table.
     pub table: Arc<Table>,
-    /// Positions of the columns that are given.
-    pub columns: Arc<[usize]>,
-    /// The insert: a value a column, in their order.
+    /// The insert.
     pub insert: Statement,
     /// Counts the rows that satisfy the guard; its values are those behind the key.
     pub guard: Option<Statement>,
@@ -140,12 +138,7 @@ impl Insert {
             check.values.drain(..table.key.len());
             Ok(check)
         });
-        Ok(BuiltInsert {
-            columns: self.columns.as_slice().into(),
-            insert: insert_statement(self)?,
-            guard: guard.transpose()?,
-            table,
-        })
+        Ok(BuiltInsert { insert: insert_statement(self)?, guard: guard.transpose()?, table })
     }
 }
 

@@ -173,7 +173,6 @@ impl Plan {
 /// A compiled insert of one row.
 pub(crate) struct InsertPlan {
     pub(crate) table: Arc<Table>,
-    columns: Arc<[usize]>,
     insert: Template,
     guard: Option<Template>,
     pub(crate) warnings: Vec<String>,
@@ -183,16 +182,15 @@ impl InsertPlan {
     /// The plan of an insert that was compiled with these marks.
     pub(crate) fn new(built: BuiltInsert, marks: Marks<'_>, warnings: Vec<String>) -> Self {
         let slots = marks.slots.into_inner();
-        let BuiltInsert { table, columns, insert, guard } = built;
+        let BuiltInsert { table, insert, guard } = built;
         let guard = guard.map(|guard| Template::new(guard, &slots));
-        Self { table, columns, insert: Template::new(insert, &slots), guard, warnings }
+        Self { table, insert: Template::new(insert, &slots), guard, warnings }
     }
 
     /// The change for one request. Errors: 400 `value_invalid` that names the field.
     pub(crate) fn fill(&self, request: &Request<'_>) -> Result<Change> {
         Ok(Change::Row(BuiltInsert {
             table: Arc::clone(&self.table),
-            columns: Arc::clone(&self.columns),
             insert: self.insert.fill(request)?,
             guard: self.guard.as_ref().map(|guard| guard.fill(request)).transpose()?,
         }))

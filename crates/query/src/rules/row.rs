@@ -103,6 +103,12 @@ pub(crate) enum Members {
 }
 
 impl Environment<'_> {
+    /// The same for a statement that is compiled for all requests of a shape, with marks for these values of one.
+    pub(crate) fn marking<'m>(&'m self, values: &'m [&'m Json]) -> Environment<'m> {
+        let Self { principal, request, now, dialect, ref members, .. } = *self;
+        Environment { principal, request, now, dialect, members: members.clone(), marks: Some(Marks::new(values)) }
+    }
+
     /// Whether a row, told by its owner column, is so.
     pub(crate) fn row_is(&self, owner: Expr, what: RowIs) -> Expr {
         match (what, &self.members) {
