@@ -103,9 +103,9 @@ const CLIENT_GONE: u16 = 499;
 const NO_ROUTE: &str = "none";
 
 impl Outcome {
-    pub(crate) fn begin(metrics: &Arc<Metrics>, method: &Method) -> Self {
+    pub(crate) fn begin(metrics: &Arc<Metrics>, method: &Method, begun: Instant) -> Self {
         metrics.in_flight.increment(1.0);
-        Self { metrics: metrics.clone(), method: word(method), begun: Instant::now(), ended: false }
+        Self { metrics: metrics.clone(), method: word(method), begun, ended: false }
     }
 
     pub(crate) fn end(mut self, route: Option<&str>, status: u16, duration: Duration) {

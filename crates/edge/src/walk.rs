@@ -65,7 +65,7 @@ impl Walk {
 
 async fn respond(context: Arc<Context>, closing: Arc<AtomicBool>, request: Request) -> Response {
     let core = &context.core;
-    let outcome = Outcome::begin(&core.metrics, request.method());
+    let outcome = Outcome::begin(&core.metrics, request.method(), context.log.begun);
     let running = counts(&request).then(|| core.activity.begin());
     let head = request.method() == Method::HEAD;
     let origin = cors::origin(request.headers());

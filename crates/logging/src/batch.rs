@@ -27,13 +27,19 @@ struct Shared {
     waiting: Mutex<Vec<u8>>,
     more: Condvar,
     /// Held by whoever writes, so that lines keep their order.
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    sink: Box<dyn Write + Send>,
+    /// The lines that went out last; their room is used again.
+    lines: Vec<u8>,
 }
 
 impl Batch {
     /// A log that goes there. It has a thread of its own, which ends with the process.
     pub fn new(out: impl Write + Send + 'static) -> Self {
-        let out: Box<dyn Write + Send> = Box::new(out);
+        let out = Out { sink: Box::new(out), lines: Vec::new() };
         let batch = Self(Arc::new(Shared { waiting: Mutex::default(), more: Condvar::new(), out: Mutex::new(out) }));
         let shared = Arc::clone(&batch.0);
         // Without the thread lines go out when there are many, when one warns, and at the end.
@@ -73,9 +79,11 @@ impl Shared {
 
     fn flush(&self) {
         let mut out = self.out.lock();
-        let lines = std::mem::take(&mut *self.waiting.lock());
+        let Out { sink, lines } = &mut *out;
+        lines.clear();
+        std::mem::swap(lines, &mut *self.waiting.lock());
         // Nobody can be told where the log itself fails.
-        let _ = out.write_all(&lines).and_then(|()| out.flush());
+        let _ = sink.write_all(lines).and_then(|()| sink.flush());
     }
 }
 

@@ -1,8 +1,15 @@
 //! Lines for people.
 
-use std::fmt::{self, Debug, Write};
+use std::{
+    cell::RefCell,
+    fmt::{self, Debug, Write},
+    net::IpAddr,
+};
 
-use kernel::log_context::{LogContext, Shown};
+use kernel::{
+    log_context::{LogContext, Shown},
+    time::Timestamp,
+};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -29,7 +36,7 @@ where
         let metadata = event.metadata();
         // Handed over in one piece: the writer is behind a pointer, and asking it for each word costs more than the word.
         let mut line = String::with_capacity(USUAL);
-        write!(line, "{:.6} ", kernel::time::now())?;
+        moment(&mut line, kernel::time::now());
         level(&mut line, *metadata.level(), out.has_ansi_escapes())?;
         if let Some(known) = LogContext::current() {
             request(&mut line, &known);
@@ -58,6 +65,54 @@ fn level(out: &mut String, level: Level, colours: bool) -> fmt::Result {
     Ok(())
 }
 
+/// A moment with six digits of a second. The text of the running second is kept: most lines are of the same one.
+fn moment(out: &mut String, now: Timestamp) {
+    thread_local! {
+        static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    const MICROSECONDS: i64 = 1_000_000;
+    let (second, rest) =
+        (now.as_microsecond().div_euclid(MICROSECONDS), now.as_microsecond().rem_euclid(MICROSECONDS));
+    SECOND.with_borrow_mut(|(known, text)| {
+        if *known != second {
+            *known = second;
+            *text = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        }
+        out.push_str(text);
+    });
+    out.push('.');
+    padded(out, rest as u64, MICROSECONDS as u64);
+    out.push_str("Z ");
+}
+
+/// The digits of a number below a power of ten, as many as that has noughts.
+fn padded(out: &mut String, number: u64, power: u64) {
+    out.push_str(&itoa::Buffer::new().format(power + number)[1..]);
+}
+
+/// A number with three digits behind the point.
+fn thousandths(out: &mut String, value: f64) {
+    const MOST: f64 = 1e15;
+    let rounded = (value * 1_000.0).round();
+    if !(0.0..MOST).contains(&rounded) {
+        return shown(out, format_args!("{value:.3}"));
+    }
+    let rounded = rounded as u64;
+    out.push_str(itoa::Buffer::new().format(rounded / 1_000));
+    out.push('.');
+    padded(out, rounded % 1_000, 1_000);
+}
+
+fn shown_address(out: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else { return shown(out, format_args!("{address}")) };
+    for (at, part) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push('.');
+        }
+        out.push_str(itoa::Buffer::new().format(part));
+    }
+}
+
 fn request(out: &mut String, known: &LogContext) {
     let mut before = "request{";
     known.fields(&mut |name, value| {
@@ -67,9 +122,9 @@ fn request(out: &mut String, known: &LogContext) {
         match value {
             Shown::Text(text) => quoted(out, text),
             Shown::Word(word) => out.push_str(word),
-            Shown::Number(number) => shown(out, format_args!("{number}")),
+            Shown::Number(number) => out.push_str(itoa::Buffer::new().format(number)),
             Shown::Id(id) => out.push_str(id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer())),
-            Shown::Address(address) => shown(out, format_args!("{address}")),
+            Shown::Address(address) => shown_address(out, address),
         }
     });
     out.push_str("}: ");
@@ -77,7 +132,10 @@ fn request(out: &mut String, known: &LogContext) {
 
 /// A text in quotes; in most there is nothing to escape.
 fn quoted(out: &mut String, text: &str) {
-    if text.bytes().any(|byte| !matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')) {
+    // All bytes, so that many are looked at in one step.
+    let plain =
+        text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~'));
+    if !plain {
         return shown(out, format_args!("{text:?}"));
     }
     out.push('"');
@@ -106,15 +164,15 @@ impl Said<'_> {
 
 impl Visit for Said<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        shown(self.name(field), format_args!("{value:.3}"));
+        thousandths(self.name(field), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        shown(self.name(field), format_args!("{value}"));
+        self.name(field).push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        shown(self.name(field), format_args!("{value}"));
+        self.name(field).push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -124,5 +182,41 @@ impl Visit for Said<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         shown(self.name(field), format_args!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{moment, quoted, shown_address, thousandths};
+    use kernel::time::Timestamp;
+
+    fn text(write: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_moment_has_six_digits_of_its_second() {
+        for micros in [0, 1, 999_999, 1_000_000, 1_795_775_226_894_988, 1_795_775_226_000_007, -1] {
+            let at = Timestamp::from_microsecond(micros).unwrap();
+            assert_eq!(text(|out| moment(out, at)), format!("{at:.6} "));
+        }
+    }
+
+    #[test]
+    fn numbers_have_three_digits_behind_the_point() {
+        for value in [0.0, 0.0004, 0.0006, 0.25, 1.0, 12.3456, 99_999.9996, -1.5, 1e18, f64::NAN, f64::INFINITY] {
+            assert_eq!(text(|out| thousandths(out, value)), format!("{value:.3}"));
+        }
+    }
+
+    #[test]
+    fn addresses_and_texts() {
+        for address in ["127.0.0.1", "255.10.0.9", "::1", "2001:db8::7"] {
+            assert_eq!(text(|out| shown_address(out, address.parse().unwrap())), address);
+        }
+        assert_eq!(text(|out| quoted(out, "a b#c!~")), "\"a b#c!~\"");
+        assert_eq!(text(|out| quoted(out, "line\nend \"quote\" \\ é")), "\"line\\nend \\\"quote\\\" \\\\ é\"");
     }
 }
