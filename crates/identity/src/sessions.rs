@@ -293,7 +293,8 @@ impl Sessions {
 
     fn touch(&self, id: Uuid, activity: &Arc<Activity>, now: Timestamp) {
         activity.last_accessed.fetch_max(now.as_microsecond(), Ordering::Relaxed);
-        if !activity.unwritten.swap(true, Ordering::AcqRel) {
+        // Looked at first: whoever writes to it takes it from the other threads' caches.
+        if !activity.unwritten.load(Ordering::Acquire) && !activity.unwritten.swap(true, Ordering::AcqRel) {
             self.unwritten.lock().insert(id, Arc::clone(activity));
         }
     }

@@ -71,8 +71,7 @@ fn moment(out: &mut String, now: Timestamp) {
         static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
     const MICROSECONDS: i64 = 1_000_000;
-    let (second, rest) =
-        (now.as_microsecond().div_euclid(MICROSECONDS), now.as_microsecond().rem_euclid(MICROSECONDS));
+    let (second, rest) = (now.as_microsecond().div_euclid(MICROSECONDS), now.as_microsecond().rem_euclid(MICROSECONDS));
     SECOND.with_borrow_mut(|(known, text)| {
         if *known != second {
             *known = second;
@@ -133,8 +132,7 @@ fn request(out: &mut String, known: &LogContext) {
 /// A text in quotes; in most there is nothing to escape.
 fn quoted(out: &mut String, text: &str) {
     // All bytes, so that many are looked at in one step.
-    let plain =
-        text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~'));
+    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~'));
     if !plain {
         return shown(out, format_args!("{text:?}"));
     }

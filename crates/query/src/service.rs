@@ -175,12 +175,12 @@ impl Service {
     }
 
     /// Answers a query. Errors: 400 that names the field, 403 with the rule's reason, 503.
-    pub async fn query(&self, caller: &Authenticated, request: RequestId, query: Query) -> Result<Outcome> {
+    pub async fn query(&self, caller: &Authenticated, request: RequestId, query: &Query) -> Result<Outcome> {
         let room = self.room(caller).await?;
-        match self.attempt(&room, caller, request, &query).await {
+        match self.attempt(&room, caller, request, query).await {
             Err(error) => {
                 let room = Box::pin(self.room_after(&room, caller, error)).await?;
-                Box::pin(self.attempt(&room, caller, request, &query)).await
+                Box::pin(self.attempt(&room, caller, request, query)).await
             }
             ok => ok,
         }

@@ -30,7 +30,7 @@ pub(super) async fn query(
 ) -> Result<Answer> {
     let query = Query::try_from(*request)?;
     let audited = Audited::begin(&query);
-    let outcome = service.query(&caller.0, info.id, query).await;
+    let outcome = service.query(&caller.0, info.id, &query).await;
     audited.record(&outcome);
     Ok(answer::write(outcome?, info.id))
 }
