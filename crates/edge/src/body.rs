@@ -79,7 +79,8 @@ async fn read(request: Request, cap: Option<ByteSize>) -> Result<Option<Bytes>> 
     if declared.is_some_and(|length: u64| length > cap.0) {
         // Who waits for a word before sending has sent nothing yet.
         if !parts.headers.contains_key(EXPECT) && declared.is_some_and(|length| length <= DISCARDED) {
-            discard(body).await;
+            // Boxed, as is all that is rare: each request's own work is as large as what it may await.
+            Box::pin(discard(body)).await;
         }
         return Err(too_large(cap));
     }
@@ -113,7 +114,7 @@ async fn collect(mut body: Body, cap: ByteSize, declared: u64) -> Result<Bytes> 
         let frame = frame.map_err(|error| Error::new(Reason::BadRequest, "The body broke off").because(error))?;
         let Ok(data) = frame.into_data() else { continue };
         if (first.len() + rest.len() + data.len()) as u64 > cap.0 {
-            discard(body).await;
+            Box::pin(discard(body)).await;
             return Err(too_large(cap));
         }
         // Nearly every body comes in one piece, which is then used as it is.

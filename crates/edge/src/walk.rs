@@ -51,15 +51,15 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    async fn answer(self, request: Request) -> Response {
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + use<> {
         self.asked.store(true, Ordering::Release);
         let peer = self.peer.unwrap_or_else(|| {
             let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
             info.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip())
         });
         // Request id, client address and scheme. From here on every answer carries the id.
-        let context = Arc::new(Context::begin(self.core, peer, request.method(), request.headers()));
-        Arc::clone(&context.log).scope(respond(context, self.closing, request)).await
+        let context = Arc::new(Context::begin(Arc::clone(&self.core), peer, request.method(), request.headers()));
+        Arc::clone(&context.log).scope(respond(context, Arc::clone(&self.closing), request))
     }
 }
 
@@ -249,7 +249,7 @@ impl Service<Request> for Walk {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        Box::pin(self.clone().answer(request).map(Ok))
+        Box::pin(self.answer(request).map(Ok))
     }
 }
 
@@ -259,7 +259,7 @@ impl hyper::service::Service<http::Request<hyper::body::Incoming>> for Walk {
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
     fn call(&self, request: http::Request<hyper::body::Incoming>) -> Self::Future {
-        Box::pin(self.clone().answer(request.map(Body::new)).map(Ok))
+        Box::pin(self.answer(request.map(Body::new)).map(Ok))
     }
 }
 

@@ -4,9 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kernel::{
     Authenticated, Authenticator, BoxFuture, Door, Error, Overrides, Presented, Reason, Result, RuleCheck, Secret,
-    SettingsTable, Tenant, TenantDirectory, TenantId,
+    SettingsTable, Soon, Tenant, TenantDirectory, TenantId,
     reload::{Commit, Reload},
     settings::TenantFile,
+    soon,
     turnstile::Turnstile,
 };
 use store::Tenants;
@@ -208,10 +209,10 @@ pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 impl Authenticator for Identity {
-    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> Soon<'a, Result<Authenticated>> {
         match self.at_once(&presented) {
-            Some(known) => Box::pin(std::future::ready(Ok(known))),
-            None => Box::pin(self.find_out(presented)),
+            Some(known) => soon::now(Ok(known)),
+            None => soon::later(self.find_out(presented)),
         }
     }
 }

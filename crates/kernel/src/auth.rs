@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{BoxFuture, Principal, Result, Tenant};
+use crate::{Principal, Result, Soon, Tenant};
 
 /// The tenant that a request's host name leads to.
 #[derive(Debug, Clone)]
@@ -53,5 +53,5 @@ pub struct Authenticated {
 pub trait Authenticator: Send + Sync {
     /// Checks a credential. Errors: 401 `session_invalid`, `key_invalid`, `key_expired`, `key_revoked`; 403
     /// `tenant_mismatch`, `tenant_suspended`, `address_not_allowed`, `origin_not_allowed`; 503.
-    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>>;
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> Soon<'a, Result<Authenticated>>;
 }

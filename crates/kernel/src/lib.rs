@@ -22,6 +22,7 @@ pub mod seal;
 pub mod secret;
 pub mod settings;
 pub mod size;
+pub mod soon;
 pub mod span;
 pub mod tenant;
 pub mod time;
@@ -40,6 +41,7 @@ pub use rules::RuleCheck;
 pub use secret::Secret;
 pub use settings::{Overrides, SettingsTable};
 pub use size::ByteSize;
+pub use soon::Soon;
 pub use span::Span;
 pub use tenant::{Tenant, TenantDirectory, TenantId, TenantStatus};
 

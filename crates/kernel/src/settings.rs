@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use crate::{BoxFuture, Network, Result, Tenant, network};
+use crate::{BoxFuture, Network, Result, Soon, Tenant, network, soon};
 
 /// A setting that may lie in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Preference {
 pub trait SettingsTable: Send + Sync {
     /// What a tenant's table may say beside `insula.toml`: read when it is first needed, the same value until something
     /// changes. Errors: 503.
-    fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<std::sync::Arc<Overrides>>>;
+    fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<std::sync::Arc<Overrides>>>;
 
     /// Who wins where the tenant's own file speaks of the same setting.
     fn preference(&self) -> Preference;
@@ -211,8 +211,8 @@ pub trait TenantFile: Send + Sync {
 pub struct NoTables;
 
 impl SettingsTable for NoTables {
-    fn of<'a>(&'a self, _: &'a Tenant) -> BoxFuture<'a, Result<std::sync::Arc<Overrides>>> {
-        Box::pin(async { Ok(std::sync::Arc::default()) })
+    fn of<'a>(&'a self, _: &'a Tenant) -> Soon<'a, Result<std::sync::Arc<Overrides>>> {
+        soon::now(Ok(std::sync::Arc::default()))
     }
 
     fn preference(&self) -> Preference {

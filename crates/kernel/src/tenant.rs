@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use uuid::Uuid;
 
-use crate::{BoxFuture, Error, Reason, Result};
+use crate::{Error, Reason, Result, Soon};
 
 /// The id of a tenant; it stays when the tenant is renamed.
 pub type TenantId = Uuid;
@@ -48,9 +48,9 @@ impl Tenant {
 /// Finds tenants. The edge asks, the store answers.
 pub trait TenantDirectory: Send + Sync {
     /// The tenant of a domain, such as `example.com`.
-    fn by_domain<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Option<Arc<Tenant>>>>;
+    fn by_domain<'a>(&'a self, domain: &'a str) -> Soon<'a, Result<Option<Arc<Tenant>>>>;
     /// The tenant with an id.
-    fn by_id(&self, id: TenantId) -> BoxFuture<'_, Result<Option<Arc<Tenant>>>>;
+    fn by_id(&self, id: TenantId) -> Soon<'_, Result<Option<Arc<Tenant>>>>;
     /// The first tenant, which loopback names and direct addresses reach; none before the installation is initialised.
-    fn first(&self) -> BoxFuture<'_, Result<Option<Arc<Tenant>>>>;
+    fn first(&self) -> Soon<'_, Result<Option<Arc<Tenant>>>>;
 }

@@ -1,19 +1,15 @@
 //! What a tenant's toolkits say about its tables and about the rights of its users.
 
-use std::{
-    future::poll_fn,
-    sync::{Arc, LazyLock},
-    task::Poll,
-};
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
-use crate::{BoxFuture, Group, Principal, Result, Tenant};
+use crate::{Group, Principal, Result, Soon, Tenant, soon};
 
 /// Knows the toolkits of all tenants. The data API asks, the toolkits answer.
 pub trait Toolkits: Send + Sync {
     /// What a tenant's toolkits say: read at the first request for it, the same until a reload.
-    fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>>;
+    fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<Arc<dyn ToolkitTerms>>>;
 }
 
 /// What the toolkits of one tenant say. It does not change; a reload makes another.
@@ -92,10 +88,9 @@ pub enum GeneratedValue {
 pub struct NoToolkits;
 
 impl Toolkits for NoToolkits {
-    fn of<'a>(&'a self, _: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
+    fn of<'a>(&'a self, _: &'a Tenant) -> Soon<'a, Result<Arc<dyn ToolkitTerms>>> {
         static NONE: LazyLock<Arc<dyn ToolkitTerms>> = LazyLock::new(|| Arc::new(NoToolkits));
-        // A future of no size, for which no memory is taken.
-        Box::pin(poll_fn(|_| Poll::Ready(Ok(Arc::clone(&NONE)))))
+        soon::now(Ok(Arc::clone(&NONE)))
     }
 }
 

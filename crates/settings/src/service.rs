@@ -6,9 +6,10 @@ use std::{
 };
 
 use kernel::{
-    BoxFuture, Error, Overrides, Reason, Result, SettingsTable, Tenant, TenantDirectory, TenantId,
+    BoxFuture, Error, Overrides, Reason, Result, SettingsTable, Soon, Tenant, TenantDirectory, TenantId,
     reload::{Commit, Reload},
     settings::{Preference, Setting},
+    soon,
 };
 use quick_cache::sync::Cache;
 use store::Tenants;
@@ -104,11 +105,11 @@ fn understood(rows: &HashMap<String, Row>) -> (Overrides, Vec<(&str, String)>) {
 }
 
 impl SettingsTable for Settings {
-    fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<Overrides>>> {
+    fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<Arc<Overrides>>> {
         if let Some(known) = self.known.get(&tenant.id) {
-            return Box::pin(std::future::ready(Ok(known)));
+            return soon::now(Ok(known));
         }
-        Box::pin(async move {
+        soon::later(async move {
             match self.known.get_or_insert_async(&tenant.id, self.load(tenant)).await {
                 // A tenant that is being made can be asked for before it is there.
                 Err(error) if error.reason == Reason::NotFound => Ok(Arc::default()),

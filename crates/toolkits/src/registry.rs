@@ -8,9 +8,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use kernel::{
-    BoxFuture, Error, Reason, Result, Tenant, TenantId,
+    BoxFuture, Error, Reason, Result, Soon, Tenant, TenantId,
     columns::{ColumnChoices, ToolkitColumns},
     reload::{Commit, Reload},
+    soon,
     toolkits::{ToolkitTerms, Toolkits},
 };
 use parking_lot::Mutex;
@@ -221,10 +222,10 @@ fn is_fresh(read: Option<Instant>) -> bool {
 }
 
 impl Toolkits for Registry {
-    fn of<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
+    fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<Arc<dyn ToolkitTerms>>> {
         match self.believed(tenant) {
-            Some(terms) => Box::pin(std::future::ready(Ok(terms as Arc<dyn ToolkitTerms>))),
-            None => Box::pin(async { Ok(Box::pin(self.read_terms(tenant)).await? as Arc<dyn ToolkitTerms>) }),
+            Some(terms) => soon::now(Ok(terms as Arc<dyn ToolkitTerms>)),
+            None => soon::later(async { Ok(self.read_terms(tenant).await? as Arc<dyn ToolkitTerms>) }),
         }
     }
 }

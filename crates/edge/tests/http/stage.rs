@@ -18,7 +18,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use kernel::{
     Authenticated, Authenticator, BoxFuture, Credential, Door, Error, Group, Presented, Principal, Probe, Reason,
-    Result, Tenant, TenantDirectory, TenantId, TenantStatus,
+    Result, Soon, Tenant, TenantDirectory, TenantId, TenantStatus, soon,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,24 +69,24 @@ impl World {
 }
 
 impl TenantDirectory for World {
-    fn by_domain<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { self.find(|tenant| tenant.domain.as_deref() == Some(domain)) })
+    fn by_domain<'a>(&'a self, domain: &'a str) -> Soon<'a, Result<Option<Arc<Tenant>>>> {
+        soon::now(self.find(|tenant| tenant.domain.as_deref() == Some(domain)))
     }
 
-    fn by_id(&self, id: TenantId) -> BoxFuture<'_, Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { self.find(|tenant| tenant.id == id) })
+    fn by_id(&self, id: TenantId) -> Soon<'_, Result<Option<Arc<Tenant>>>> {
+        soon::now(self.find(|tenant| tenant.id == id))
     }
 
-    fn first(&self) -> BoxFuture<'_, Result<Option<Arc<Tenant>>>> {
-        Box::pin(async move { self.find(|_| true) })
+    fn first(&self) -> Soon<'_, Result<Option<Arc<Tenant>>>> {
+        soon::now(self.find(|_| true))
     }
 }
 
 /// `good` belongs to the host's tenant, `two` and `gone` to those, the key `ins_two` too; `biscuit` and `hook` are good
 /// at the doors of assets and webhooks alone. Anything else is refused.
 impl Authenticator for World {
-    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> BoxFuture<'a, Result<Authenticated>> {
-        Box::pin(async move {
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> Soon<'a, Result<Authenticated>> {
+        soon::later(async move {
             self.authentications.fetch_add(1, Ordering::Relaxed);
             let refused = || Error::new(Reason::SessionInvalid, "the session is not in the table");
             let tenant = match (presented.door, presented.token) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use kernel::{Error, Group, Result, Tenant, TenantId, toolkits::ToolkitTerms};
+use kernel::{Error, Group, Result, Soon, Tenant, TenantId, soon, toolkits::ToolkitTerms};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::{Schema, Table};
@@ -67,15 +67,15 @@ impl Rules {
     }
 
     /// The rules of a tenant, read at the first request for it.
-    pub async fn of(&self, tenant: &Tenant) -> Result<Arc<TenantRules>> {
-        if let Some(rules) = self.0.get(&tenant.id) {
-            return Ok(rules);
+    pub fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<Arc<TenantRules>>> {
+        match self.0.get(&tenant.id) {
+            Some(rules) => soon::now(Ok(rules)),
+            None => soon::later(async {
+                let rules = Arc::new(TenantRules::new(RuleBook::load(&tenant.folder).await?));
+                self.0.insert(tenant.id, Arc::clone(&rules));
+                Ok(rules)
+            }),
         }
-        // Boxed, as is all that is rare: each request's own work is as large as what it may await.
-        let book = Box::pin(RuleBook::load(&tenant.folder)).await?;
-        let rules = Arc::new(TenantRules::new(book));
-        self.0.insert(tenant.id, Arc::clone(&rules));
-        Ok(rules)
     }
 
     /// Reads a tenant's rules anew and puts them in force as a whole. A mistake leaves the old ones. Tells how many

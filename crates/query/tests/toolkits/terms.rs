@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use kernel::{
-    BoxFuture, Group, Principal, Result, Tenant, ToolkitGroup,
+    Group, Principal, Result, Soon, Tenant, ToolkitGroup, soon,
     toolkits::{GeneratedColumn, GeneratedValue, TableTerms, ToolkitTerms, Toolkits},
 };
 use parking_lot::Mutex;
@@ -13,9 +13,8 @@ use serde_json::{Map, Value as Json};
 pub(crate) struct Shelf(pub(crate) Mutex<Arc<dyn ToolkitTerms>>);
 
 impl Toolkits for Shelf {
-    fn of<'a>(&'a self, _: &'a Tenant) -> BoxFuture<'a, Result<Arc<dyn ToolkitTerms>>> {
-        let terms = Arc::clone(&self.0.lock());
-        Box::pin(async move { Ok(terms) })
+    fn of<'a>(&'a self, _: &'a Tenant) -> Soon<'a, Result<Arc<dyn ToolkitTerms>>> {
+        soon::now(Ok(Arc::clone(&self.0.lock())))
     }
 }
 

@@ -196,7 +196,7 @@ pub(crate) fn group(name: &str, power: u8, basic: &[&str]) -> Group {
 
 pub(crate) async fn ask(service: &Service, caller: &Authenticated, query: Json) -> Result<Json> {
     let request: QueryRequest = serde_json::from_value(query).unwrap();
-    service.query(caller, RequestId::now(), Query::try_from(request)?).await.map(tell)
+    service.query(caller, RequestId::now(), &Query::try_from(request)?).await.map(tell)
 }
 
 /// An outcome in short: rows, a number, or what was written.

@@ -18,9 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use kernel::{
-    BoxFuture, Error, Reason, Span, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
-    seal::SealingKey,
+    BoxFuture, Error, Reason, Soon, Span, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
+    seal::SealingKey, soon,
 };
 use moka::future::Cache;
 use uuid::Uuid;
@@ -319,12 +320,12 @@ impl Tenants {
     }
 
     /// The open tenant. Opening takes milliseconds and happens once, however many ask at the same time.
-    pub async fn open(&self, tenant: &Tenant) -> kernel::Result<Arc<OpenTenant>> {
-        if let Some(open) = self.open.get(&tenant.id).await {
-            return Ok(open);
+    pub fn open<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, kernel::Result<Arc<OpenTenant>>> {
+        match self.open.get(&tenant.id).now_or_never() {
+            Some(Some(open)) => soon::now(Ok(open)),
+            // The cache may want to tidy up first.
+            _ => soon::later(self.open_anew(tenant)),
         }
-        // Boxed: it is large and rare, and would make every request's own work as large.
-        Box::pin(self.open_anew(tenant)).await
     }
 
     async fn open_anew(&self, tenant: &Tenant) -> kernel::Result<Arc<OpenTenant>> {
@@ -405,24 +406,24 @@ impl Tenants {
         self.lookups.get(lookup).filter(|found| found.asked.elapsed() < BELIEVED)
     }
 
-    fn find(&self, lookup: Lookup) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+    fn find(&self, lookup: Lookup) -> Soon<'_, kernel::Result<Option<Arc<Tenant>>>> {
         match self.known(&lookup) {
-            Some(known) => Box::pin(std::future::ready(Ok(tenant(known.record)))),
-            None => Box::pin(async move { Ok(tenant(self.look_up(lookup).await?)) }),
+            Some(known) => soon::now(Ok(tenant(known.record))),
+            None => soon::later(async move { Ok(tenant(self.look_up(lookup).await?)) }),
         }
     }
 }
 
 impl TenantDirectory for Tenants {
-    fn by_domain<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, kernel::Result<Option<Arc<Tenant>>>> {
+    fn by_domain<'a>(&'a self, domain: &'a str) -> Soon<'a, kernel::Result<Option<Arc<Tenant>>>> {
         self.find(Lookup::Domain(domain.to_owned()))
     }
 
-    fn by_id(&self, id: TenantId) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+    fn by_id(&self, id: TenantId) -> Soon<'_, kernel::Result<Option<Arc<Tenant>>>> {
         self.find(Lookup::Id(id))
     }
 
-    fn first(&self) -> BoxFuture<'_, kernel::Result<Option<Arc<Tenant>>>> {
+    fn first(&self) -> Soon<'_, kernel::Result<Option<Arc<Tenant>>>> {
         self.find(Lookup::First)
     }
 }
