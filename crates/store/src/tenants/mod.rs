@@ -56,7 +56,7 @@ pub struct StoreConfig {
     /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
     /// nodes on one server.
     pub control: kernel::Secret,
-    /// Tenants that are kept open at once.
+    /// Tenants that are kept open at once, as far as the limit on open files goes: five for each on SQLite.
     pub max_open: u64,
     /// Time without a request after which a tenant is closed.
     pub idle: Span,
@@ -71,7 +71,7 @@ impl Default for StoreConfig {
         Self {
             database: kernel::Secret::new("sqlite"),
             control: kernel::Secret::new("sqlite"),
-            max_open: 500,
+            max_open: 1_000,
             idle: Span::seconds(300),
             connections: 16,
             sqlite: SqliteConfig::default(),
