@@ -13,6 +13,7 @@ mod installation;
 mod key_import;
 mod log;
 mod master_key;
+mod open_files;
 mod password;
 mod private_file;
 mod ready;

@@ -49,8 +49,30 @@ pub struct JsonRows {
 impl Database {
     /// Opens it and reads its catalogue.
     pub(crate) async fn open(engine: Engine) -> Result<Self> {
-        let schema = ArcSwap::from(read_schema(&engine).await?);
-        Ok(Self(Arc::new(Inner { engine, schema, read_at: Mutex::new(Instant::now()) })))
+        let schema = read_schema(&engine).await?;
+        Ok(Self::with(engine, schema))
+    }
+
+    /// One that is open, with its catalogue.
+    pub(crate) fn with(engine: Engine, schema: Arc<Schema>) -> Self {
+        Self(Arc::new(Inner { engine, schema: ArcSwap::from(schema), read_at: Mutex::new(Instant::now()) }))
+    }
+
+    /// Gives back memory and files that were not used since the last time. It may block.
+    pub(crate) fn rest(&self) {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.rest(),
+            // They have nothing of their own here.
+            Engine::Postgres(_) | Engine::Mariadb(_) => {}
+        }
+    }
+
+    /// Lets go of its files, for it is about to be removed.
+    pub(crate) async fn close(&self) -> Result<()> {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(_) | Engine::Mariadb(_) => Ok(()),
+        }
     }
 
     /// Whether both are one and the same database.
@@ -276,10 +298,9 @@ pub(crate) fn at_once<T>(mut work: BoxFuture<'_, Result<T>>) -> Result<T> {
 }
 
 async fn read_schema(engine: &Engine) -> Result<Arc<Schema>> {
-    let schema = match engine {
+    Ok(match engine {
         Engine::Sqlite(sqlite) => sqlite.read_schema().await?,
-        Engine::Postgres(postgres) => postgres.read_schema().await?,
-        Engine::Mariadb(mariadb) => mariadb.read_schema().await?,
-    };
-    Ok(Arc::new(schema))
+        Engine::Postgres(postgres) => Arc::new(postgres.read_schema().await?),
+        Engine::Mariadb(mariadb) => Arc::new(mariadb.read_schema().await?),
+    })
 }

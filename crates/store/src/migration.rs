@@ -1,11 +1,11 @@
 //! Numbered steps of the features' system tables, and what has been applied of them.
 
-use std::{collections::HashMap, fmt::Write};
+use std::{collections::HashMap, fmt::Write, sync::OnceLock};
 
 use sea_query::{Alias, Expr, Order, Query};
 use sha2::{Digest, Sha256};
 
-use crate::{Database, Ddl, Error, Result, Value};
+use crate::{Database, Ddl, Dialect, Error, Result, Value};
 
 /// The table that remembers what was applied.
 const TABLE: &str = "_migrations";
@@ -35,53 +35,84 @@ pub(crate) struct Remembered {
 /// Errors: [`Error::Migration`] where a remembered step has another checksum or is not known here at all, because
 /// the data was written by a newer version. Nothing is guessed.
 pub async fn migrate(database: &Database, migrations: &[Migration]) -> Result<()> {
-    let pending = pending(database, &remembered(database).await?, migrations)?;
-    for (step, checksum) in &pending {
-        let sql = (step.statements)(&database.ddl()).join(";\n");
-        apply(database, step.feature, step.number, step.name, checksum, &sql).await?;
-    }
-    if pending.is_empty() { Ok(()) } else { database.refresh_schema().await }
+    Steps::from(migrations.to_vec()).apply(database).await
 }
 
-/// Whether [`migrate`] would find nothing wrong, without a change: tells whether it would have nothing to do either.
-///
-/// Errors: those of [`migrate`], and [`Error::Migration`] where no step was ever applied.
-pub(crate) async fn check(database: &Database, migrations: &[Migration]) -> Result<bool> {
-    if database.schema().table(TABLE).is_none() {
-        return Err(Error::Migration("the database holds none of Insula's tables".to_owned()));
-    }
-    Ok(pending(database, &remembered(database).await?, migrations)?.is_empty())
+/// The steps of all features, with their checksums: most databases that are opened have them all.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    steps: Vec<Migration>,
+    /// By dialect, found out when a database of that dialect is opened first.
+    checksums: [OnceLock<Vec<String>>; 3],
 }
 
-/// The steps that a database does not have yet, with their checksums.
-fn pending<'m>(
-    database: &Database,
-    applied: &HashMap<(String, u32), Remembered>,
-    migrations: &'m [Migration],
-) -> Result<Vec<(&'m Migration, String)>> {
-    for (feature, number) in applied.keys().filter(|(feature, _)| feature != crate::scripts::FEATURE) {
-        if !migrations.iter().any(|step| step.feature == feature && step.number == *number) {
-            return Err(Error::Migration(format!(
-                "the database has step {number} of {feature}, which this version does not know: use a newer version"
-            )));
+impl From<Vec<Migration>> for Steps {
+    fn from(steps: Vec<Migration>) -> Self {
+        Self { steps, checksums: Default::default() }
+    }
+}
+
+impl Steps {
+    /// See [`migrate`].
+    pub(crate) async fn apply(&self, database: &Database) -> Result<()> {
+        let pending = self.pending(database, &remembered(database).await?)?;
+        for (step, checksum) in &pending {
+            let sql = (step.statements)(&database.ddl()).join(";\n");
+            apply(database, step.feature, step.number, step.name, checksum, &sql).await?;
         }
+        if pending.is_empty() { Ok(()) } else { database.refresh_schema().await }
     }
-    let plain = Ddl::new(database.dialect(), None);
-    let mut pending = Vec::new();
-    for step in migrations {
-        let checksum = checksum(&(step.statements)(&plain).join(";\n"));
-        match applied.get(&(step.feature.to_owned(), step.number)) {
-            Some(known) if known.checksum == checksum => {}
-            Some(_) => {
+
+    /// Whether [`Self::apply`] would find nothing wrong, without a change: tells whether it would have nothing to do either.
+    ///
+    /// Errors: those of [`migrate`], and [`Error::Migration`] where no step was ever applied.
+    pub(crate) async fn check(&self, database: &Database) -> Result<bool> {
+        if database.schema().table(TABLE).is_none() {
+            return Err(Error::Migration("the database holds none of Insula's tables".to_owned()));
+        }
+        Ok(self.pending(database, &remembered(database).await?)?.is_empty())
+    }
+
+    /// The steps that a database does not have yet, with their checksums.
+    fn pending(
+        &self,
+        database: &Database,
+        applied: &HashMap<(String, u32), Remembered>,
+    ) -> Result<Vec<(&Migration, &str)>> {
+        for (feature, number) in applied.keys().filter(|(feature, _)| feature != crate::scripts::FEATURE) {
+            if !self.steps.iter().any(|step| step.feature == feature && step.number == *number) {
                 return Err(Error::Migration(format!(
-                    "step {} of {} ({}) is not the one that was applied: its checksum differs",
-                    step.number, step.feature, step.name
+                    "the database has step {number} of {feature}, which this version does not know: use a newer version"
                 )));
             }
-            None => pending.push((step, checksum)),
         }
+        let mut pending = Vec::new();
+        for (step, checksum) in self.steps.iter().zip(self.checksums(database.dialect())) {
+            match applied.get(&(step.feature.to_owned(), step.number)) {
+                Some(known) if known.checksum == *checksum => {}
+                Some(_) => {
+                    return Err(Error::Migration(format!(
+                        "step {} of {} ({}) is not the one that was applied: its checksum differs",
+                        step.number, step.feature, step.name
+                    )));
+                }
+                None => pending.push((step, checksum.as_str())),
+            }
+        }
+        Ok(pending)
     }
-    Ok(pending)
+
+    fn checksums(&self, dialect: Dialect) -> &[String] {
+        let place = match dialect {
+            Dialect::Sqlite => 0,
+            Dialect::Postgres => 1,
+            Dialect::Mariadb => 2,
+        };
+        self.checksums[place].get_or_init(|| {
+            let plain = Ddl::new(dialect, None);
+            self.steps.iter().map(|step| checksum(&(step.statements)(&plain).join(";\n"))).collect()
+        })
+    }
 }
 
 /// Runs one step and remembers it. Where another process was quicker, its work stands.

@@ -278,7 +278,7 @@ fn quoted(name: &str, quote: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use kernel::columns::SystemColumn;
 
@@ -287,7 +287,7 @@ mod tests {
 
     const PACE: Pace = Pace { lock: Duration::from_secs(3), largest: None };
 
-    fn schema(sql: &str) -> Schema {
+    fn schema(sql: &str) -> Arc<Schema> {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.execute_batch(sql).unwrap();
         crate::schema::sqlite::read(&connection).unwrap()

@@ -19,7 +19,7 @@ use crate::{
     config::{Loaded, Mistakes},
     demo,
     failure::{Failure, Result, io},
-    features, master_key,
+    features, master_key, open_files,
     restart::{self, Due},
     setup_token,
 };
@@ -49,9 +49,16 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, config: Config, spool: Arc<Spool>, output: Output, process: Process) -> Result<()> {
+    pub(super) async fn run(
+        self,
+        mut config: Config,
+        spool: Arc<Spool>,
+        output: Output,
+        process: Process,
+    ) -> Result<()> {
         let Process { program, sockets } = process;
         let mut signals = Signals::new()?;
+        bound_by_files(&mut config);
         let restarted = sockets.from_predecessor;
         let starting = Server::start_on(Options { config, demo: self.demo, spool: Some(spool) }, sockets);
         let mut server = tokio::select! {
@@ -83,6 +90,16 @@ impl Serve {
                 std::process::exit(1);
             }
         }
+    }
+}
+
+/// Raises the limit on open files, and keeps no more tenants open than there may be files.
+fn bound_by_files(config: &mut Config) {
+    let Some(most) = open_files::raise() else { return };
+    let wanted = config.store.max_open;
+    if config.store.database.expose() == "sqlite" && wanted > most {
+        tracing::info!(wanted, most, "fewer tenants are kept open than store.max_open says: the limit on open files");
+        config.store.max_open = most;
     }
 }
 

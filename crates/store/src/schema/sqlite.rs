@@ -1,8 +1,16 @@
 //! Reads the catalogue of an SQLite database.
+//!
+//! It follows from the definitions in `sqlite_schema` alone, and tenants often have the same: those share it, so that it is
+//! put together once and lies in memory once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Weak},
+};
 
-use rusqlite::Connection;
+use parking_lot::Mutex;
+use rusqlite::{Connection, types::ValueRef};
+use sha2::{Digest, Sha256};
 
 use crate::{Column, Dialect, Kind, Schema, Table};
 
@@ -14,8 +22,46 @@ const UNIQUE: &str = "SELECT m.name, i.name, x.name \
     FROM pragma_table_list m JOIN pragma_index_list(m.name) i JOIN pragma_index_info(i.name) x \
     WHERE m.schema = 'main' AND i.\"unique\" AND NOT i.partial AND x.name IS NOT NULL ORDER BY m.name, i.seq, x.seqno";
 
+const DEFINITIONS: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema";
+
+/// Catalogues that are in use, by the digest of the definitions.
+static KNOWN: LazyLock<Mutex<HashMap<[u8; 32], Weak<Schema>>>> = LazyLock::new(Mutex::default);
+
 /// Reads all tables and views.
-pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Schema> {
+pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Arc<Schema>> {
+    // One state of the database for all that is read.
+    let snapshot = connection.unchecked_transaction()?;
+    let digest = digest(&snapshot)?;
+    if let Some(known) = KNOWN.lock().get(&digest).and_then(Weak::upgrade) {
+        return Ok(known);
+    }
+    let schema = Arc::new(put_together(&snapshot)?);
+    let mut known = KNOWN.lock();
+    known.retain(|_, schema| schema.strong_count() > 0);
+    known.insert(digest, Arc::downgrade(&schema));
+    Ok(schema)
+}
+
+/// The digest of all definitions in their order.
+fn digest(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    let mut statement = connection.prepare_cached(DEFINITIONS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        for index in 0..4 {
+            let text = match row.get_ref(index)? {
+                ValueRef::Text(text) => Some(text),
+                _ => None,
+            };
+            // Lengths keep apart what lies side by side.
+            digest.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+            digest.update(text.unwrap_or_default());
+        }
+    }
+    Ok(digest.finalize().into())
+}
+
+fn put_together(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut tables: HashMap<String, Table> = HashMap::new();
     let mut statement = connection.prepare(TABLES)?;
     let mut rows = statement.query([])?;

@@ -14,15 +14,13 @@ pub(super) struct Caller(Arc<Mutex<(Option<i64>, Option<RequestId>)>>);
 
 impl Caller {
     /// Defines the functions on the connection that writes.
-    pub(super) fn install(connection: &Connection) -> rusqlite::Result<Self> {
-        let caller = Self::default();
+    pub(super) fn install(&self, connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-        let user = caller.clone();
+        let user = self.clone();
         connection.create_scalar_function("current_user_id", 0, flags, move |_| Ok(user.0.lock().0))?;
-        let request = caller.clone();
+        let request = self.clone();
         connection
-            .create_scalar_function("request_id", 0, flags, move |_| Ok(request.0.lock().1.map(|id| id.to_string())))?;
-        Ok(caller)
+            .create_scalar_function("request_id", 0, flags, move |_| Ok(request.0.lock().1.map(|id| id.to_string())))
     }
 
     /// Says who the next write is for.

@@ -25,11 +25,14 @@ pub(super) struct Clock {
 pub(super) struct Running<'c>(&'c AtomicU64);
 
 impl Clock {
-    pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Self> {
-        let clock = Self { started: Instant::now(), until: Arc::default() };
-        let look = clock.clone();
-        connection.progress_handler(STEPS, Some(move || look.is_over()))?;
-        Ok(clock)
+    pub(super) fn new() -> Self {
+        Self { started: Instant::now(), until: Arc::default() }
+    }
+
+    /// Looks after what runs on a connection.
+    pub(super) fn install(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let look = self.clone();
+        connection.progress_handler(STEPS, Some(move || look.is_over()))
     }
 
     /// From now on what runs may take so long.

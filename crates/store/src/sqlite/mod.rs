@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use kernel::WriteContext;
 
-use self::{readers::Readers, writer::Writer};
+use self::{connection::File, readers::Readers, writer::Writer};
 use crate::{OutputColumn, Result, Row, Schema, Statement, Transaction, transaction::Connection};
 
 pub(crate) use error::map as map_error;
@@ -21,6 +21,8 @@ pub(crate) use error::map as map_error;
 const LARGEST_EXPECTED: usize = 64 << 10;
 /// Time that one write may take, as a statement may on a server.
 const WRITING: Duration = Duration::from_secs(30);
+/// Time that a write gets to end where its database is about to be removed.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// How SQLite databases are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -43,20 +45,47 @@ impl Default for SqliteConfig {
 
 /// An open SQLite database.
 pub(crate) struct Sqlite {
+    file: Arc<File>,
     readers: Arc<Readers>,
     writer: Arc<Writer>,
 }
 
 impl Sqlite {
-    /// Opens the file and makes it where it is missing.
-    pub(crate) async fn open(path: &Path, config: SqliteConfig) -> Result<Self> {
-        let path = path.to_owned();
-        let open = move || -> Result<Self> {
-            let writer = connection::writer(&path, config).map_err(map_error)?;
-            let writer = Writer::new(writer).map_err(map_error)?;
-            Ok(Self { readers: Arc::new(Readers::new(path, config)), writer: Arc::new(writer) })
+    /// Opens the file, and makes it where it is missing. Its catalogue is read with that.
+    pub(crate) async fn open(path: &Path, config: SqliteConfig) -> Result<(Self, Arc<Schema>)> {
+        let file = Arc::new(File::new(path, config));
+        let open = move || -> Result<(Self, Arc<Schema>)> {
+            let writer = Arc::new(Writer::new(Arc::clone(&file)));
+            if !file.exists() {
+                writer.open()?;
+            }
+            let first = |connection: &mut rusqlite::Connection| {
+                if !connection::is_wal(connection).map_err(map_error)? {
+                    writer.open()?;
+                }
+                crate::schema::sqlite::read(connection).map_err(map_error)
+            };
+            let (readers, schema) = Readers::open(&file, config, first)?;
+            Ok((Self { file, readers: Arc::new(readers), writer }, schema))
         };
         blocking(open).await
+    }
+
+    /// Gives back what has not been used since the last time. It may block.
+    pub(crate) fn rest(&self) {
+        self.writer.rest();
+        self.readers.rest();
+    }
+
+    /// Closes what nobody is using, for the database is about to be removed: nothing is opened again.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.file.close();
+        let (writer, readers) = (Arc::clone(&self.writer), Arc::clone(&self.readers));
+        blocking(move || {
+            drop((writer.take(CLOSING), readers.take()));
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) async fn read_json(
@@ -79,12 +108,13 @@ impl Sqlite {
         self.readers.run(move |connection| statement::rows(connection, &statement)).await
     }
 
-    pub(crate) async fn read_schema(&self) -> Result<Schema> {
+    pub(crate) async fn read_schema(&self) -> Result<Arc<Schema>> {
         self.readers.run(|connection| crate::schema::sqlite::read(connection).map_err(map_error)).await
     }
 
     /// Overwrites from now on what is deleted.
     pub(crate) async fn erase_what_is_deleted(&self) -> Result<()> {
+        self.file.erase_what_is_deleted();
         let writer = Arc::clone(&self.writer);
         blocking(move || writer.run("PRAGMA secure_delete = ON")).await
     }
@@ -127,7 +157,20 @@ impl Sqlite {
     }
 }
 
+impl Drop for Sqlite {
+    /// Closing the last connection writes the log into the file, for which no thread shall wait that has requests to answer.
+    fn drop(&mut self) {
+        let idle = (self.writer.take(Duration::ZERO), self.readers.take());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(idle));
+        }
+    }
+}
+
 /// Runs work that blocks on the runtime's threads for that.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| crate::Error::Driver(error.into()))?
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,11 @@
 //! thread. So a read is first tried right where it is asked for, within a budget of virtual machine steps that
 //! bounds how long it can hold the thread; one that needs more is interrupted and run again on a thread that may
 //! block.
+//!
+//! The first connection stays open as long as the database does. More are opened when reads meet, and closed when they have
+//! not been used for a while.
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +17,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{SqliteConfig, blocking, connection, map_error};
+use super::{SqliteConfig, blocking, connection::File, map_error};
 use crate::{Error, Result};
 
 /// Steps between two looks at the budget.
@@ -25,7 +27,7 @@ const INLINE_LOOKS: u32 = 30;
 
 /// The reading connections of one database.
 pub(super) struct Readers {
-    path: PathBuf,
+    file: Arc<File>,
     slots: Box<[Mutex<Option<Reader>>]>,
     /// Long reads that may run at once; the rest wait without holding a thread.
     long: Semaphore,
@@ -37,6 +39,10 @@ struct Reader {
     connection: Connection,
     /// When the running statement is interrupted.
     budget: Arc<Mutex<Budget>>,
+    /// Whether it maps the file.
+    mapped: bool,
+    /// Whether it was used since the last look.
+    used: bool,
 }
 
 /// What a running statement may still take.
@@ -61,12 +67,21 @@ impl Budget {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, config: SqliteConfig) -> Self {
-        let slots = (0..config.readers.max(2)).map(|_| Mutex::new(None)).collect::<Vec<_>>();
+    /// Opens the first connection, and does something with it.
+    pub(super) fn open<T>(
+        file: &Arc<File>,
+        config: SqliteConfig,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<(Self, T)> {
+        let mut first = Reader::open(file)?;
+        *first.budget.lock() = Budget::Until(Instant::now() + Duration::from_secs(config.read_timeout_seconds));
+        let done = work(&mut first.connection)?;
+        let mut slots = vec![Mutex::new(Some(first))];
+        slots.resize_with(config.readers.max(2), Mutex::default);
         let long_time = Duration::from_secs(config.read_timeout_seconds);
         // One connection stays free for short reads.
         let long = Semaphore::new(slots.len() - 1);
-        Self { path, slots: slots.into(), long, long_time }
+        Ok((Self { file: Arc::clone(file), slots: slots.into(), long, long_time }, done))
     }
 
     /// Runs a read. `work` may run twice, and must not keep what an interrupted run produced.
@@ -90,6 +105,7 @@ impl Readers {
     fn try_inline<T>(&self, work: &impl Fn(&mut Connection) -> Result<T>) -> Option<Result<T>> {
         let mut slot = self.slots.iter().find_map(|slot| slot.try_lock().filter(|reader| reader.is_some()))?;
         let reader = slot.as_mut()?;
+        reader.used = true;
         *reader.budget.lock() = Budget::Looks(INLINE_LOOKS);
         match work(&mut reader.connection) {
             Err(Error::Timeout) => None,
@@ -100,16 +116,53 @@ impl Readers {
     fn run_long<T>(&self, work: &impl Fn(&mut Connection) -> Result<T>) -> Result<T> {
         let mut slot = self.free_slot();
         if slot.is_none() {
-            *slot = Some(Reader::open(&self.path)?);
+            *slot = Some(Reader::open(&self.file)?);
         }
         let Some(reader) = slot.as_mut() else { return Err(Error::Timeout) };
+        reader.used = true;
         *reader.budget.lock() = Budget::Until(Instant::now() + self.long_time);
         work(&mut reader.connection)
     }
 
+    /// Gives back what has not been used since the last time: all connections but the first, and the memory of that one.
+    pub(super) fn rest(&self) {
+        let is_large = self.file.is_worth_mapping();
+        for (position, slot) in self.slots.iter().enumerate() {
+            // Whoever holds it uses it.
+            let Some(mut slot) = slot.try_lock() else { continue };
+            let Some(reader) = slot.as_mut() else { continue };
+            let used = std::mem::replace(&mut reader.used, false);
+            if position > 0 && (!used || reader.mapped != is_large) {
+                *slot = None;
+            } else if reader.mapped != is_large {
+                // The file has become large, or small.
+                match Reader::open(&self.file) {
+                    Ok(another) => *slot = Some(another),
+                    Err(error) => tracing::warn!(%error, "a database could not be opened again"),
+                }
+            } else if !used && let Err(error) = reader.connection.release_memory() {
+                tracing::warn!(%error, "the memory of a database was not given back");
+            }
+        }
+    }
+
+    /// Takes the connections that nobody uses.
+    pub(super) fn take(&self) -> Vec<Connection> {
+        let idle = self.slots.iter().filter_map(|slot| slot.try_lock()?.take());
+        idle.map(|reader| reader.connection).collect()
+    }
+
+    /// A place that is not the first, preferably one with an open connection. There are as many as long reads may run.
     fn free_slot(&self) -> parking_lot::MutexGuard<'_, Option<Reader>> {
         loop {
-            if let Some(slot) = self.slots.iter().rev().find_map(Mutex::try_lock) {
+            let mut free = None;
+            for slot in self.slots.iter().skip(1).filter_map(Mutex::try_lock) {
+                if slot.is_some() {
+                    return slot;
+                }
+                free = free.or(Some(slot));
+            }
+            if let Some(slot) = free {
                 return slot;
             }
             std::thread::sleep(Duration::from_micros(50));
@@ -118,12 +171,12 @@ impl Readers {
 }
 
 impl Reader {
-    fn open(path: &std::path::Path) -> Result<Self> {
-        let mut connection = connection::reader(path).map_err(map_error)?;
+    fn open(file: &File) -> Result<Self> {
+        let (mut connection, mapped) = file.reader()?;
         let budget = Arc::new(Mutex::new(Budget::Looks(0)));
         let left = Arc::clone(&budget);
         let look = move || left.lock().is_spent();
         connection.progress_handler(STEPS, Some(look)).map_err(map_error)?;
-        Ok(Self { connection, budget })
+        Ok(Self { connection, budget, mapped, used: true })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A write waits in its tenant's queue. The first to arrive wakes a thread, which takes everything that waits, runs it in
 //! one transaction, commits once, and only then answers them all. A write that fails undoes itself alone. While the disk
-//! syncs, the next group gathers. A tenant without writes holds no thread.
+//! syncs, the next group gathers. A tenant without writes holds no thread, and after a while no connection for them.
 //!
 //! A write whose caller has gone before it began is left out. One that takes too long is interrupted, which costs its group
 //! the transaction: the other writes of the group are run again.
@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{caller::Caller, clock::Clock, map_error};
+use super::{caller::Caller, clock::Clock, connection::File, map_error};
 use crate::{Error, Result, Transaction, transaction};
 
 /// Writes that share one commit at the most.
@@ -31,7 +31,8 @@ const CAREFUL: u32 = 64;
 
 /// The writing side of one database.
 pub(super) struct Writer {
-    connection: Mutex<Connection>,
+    file: Arc<File>,
+    connection: Mutex<Open>,
     queue: Mutex<Queue>,
     caller: Caller,
     clock: Clock,
@@ -40,6 +41,14 @@ pub(super) struct Writer {
     alone: AtomicBool,
     /// Groups that still get savepoints, after one in which a write failed.
     careful: AtomicU32,
+}
+
+/// The connection, where something was written lately.
+#[derive(Default)]
+struct Open {
+    connection: Option<Connection>,
+    /// Whether it was used since the last look.
+    used: bool,
 }
 
 #[derive(Default)]
@@ -101,16 +110,50 @@ where
 }
 
 impl Writer {
-    pub(super) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
-        let (caller, clock) = (Caller::install(&connection)?, Clock::install(&mut connection)?);
-        Ok(Self {
-            connection: Mutex::new(connection),
+    /// It opens its connection when something is written.
+    pub(super) fn new(file: Arc<File>) -> Self {
+        Self {
+            file,
+            connection: Mutex::default(),
             queue: Mutex::default(),
-            caller,
-            clock,
+            caller: Caller::default(),
+            clock: Clock::new(),
             alone: AtomicBool::new(false),
             careful: AtomicU32::new(0),
-        })
+        }
+    }
+
+    /// Opens the connection, which makes the file what it shall be.
+    pub(super) fn open(&self) -> Result<()> {
+        self.opened(&mut self.connection.lock()).map(drop)
+    }
+
+    /// Closes the connection where nothing was written since the last time.
+    pub(super) fn rest(&self) {
+        // Whoever holds it uses it.
+        if let Some(mut open) = self.connection.try_lock()
+            && !std::mem::replace(&mut open.used, false)
+        {
+            open.connection = None;
+        }
+    }
+
+    /// Takes the connection, unless something is being written and not done within some time.
+    pub(super) fn take(&self, patience: Duration) -> Option<Connection> {
+        self.connection.try_lock_for(patience)?.connection.take()
+    }
+
+    fn opened<'o>(&self, open: &'o mut Open) -> Result<&'o mut Connection> {
+        open.used = true;
+        match &mut open.connection {
+            Some(connection) => Ok(connection),
+            none => {
+                let mut connection = self.file.writer()?;
+                self.caller.install(&connection).map_err(map_error)?;
+                self.clock.install(&mut connection).map_err(map_error)?;
+                Ok(none.insert(connection))
+            }
+        }
     }
 
     /// Queues a write and waits until it is on disk. It may take `most`.
@@ -127,7 +170,7 @@ impl Writer {
 
     /// Runs a pragma between two groups.
     pub(super) fn run(&self, pragma: &str) -> Result<()> {
-        self.connection.lock().execute_batch(pragma).map_err(map_error)
+        self.opened(&mut self.connection.lock())?.execute_batch(pragma).map_err(map_error)
     }
 
     fn enqueue(self: &Arc<Self>, job: Box<dyn Job>) {
@@ -141,9 +184,17 @@ impl Writer {
 
     /// Commits group after group until nothing waits.
     fn drain(&self) {
-        let mut connection = self.connection.lock();
+        let mut open = self.connection.lock();
         while let Some(group) = self.next_group() {
-            self.commit(&mut connection, group);
+            match self.opened(&mut open) {
+                Ok(connection) => self.commit(connection, group),
+                Err(error) => {
+                    tracing::error!(%error, writes = group.len(), "a database could not be opened for writing");
+                    for job in group {
+                        job.answer(Err(Error::Unavailable(error.to_string().into())));
+                    }
+                }
+            }
         }
     }
 
@@ -264,7 +315,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::{
-        super::{SqliteConfig, connection, statement::script},
+        super::{SqliteConfig, connection::File, statement::script},
         Writer,
     };
     use crate::{Error, Result, database::at_once};
@@ -281,8 +332,8 @@ mod tests {
     impl Stage {
         async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let connection = connection::writer(&folder.path().join("x.db"), SqliteConfig::default()).unwrap();
-            let stage = Self { writer: Arc::new(Writer::new(connection).unwrap()), _folder: folder };
+            let file = File::new(&folder.path().join("x.db"), SqliteConfig::default());
+            let stage = Self { writer: Arc::new(Writer::new(Arc::new(file))), _folder: folder };
             stage.write("CREATE TABLE t (id INTEGER)", LONG).await.unwrap();
             stage
         }
@@ -303,8 +354,8 @@ mod tests {
         }
 
         fn rows(&self) -> Vec<i64> {
-            let connection = self.writer.connection.lock();
-            let mut select = connection.prepare("SELECT id FROM t ORDER BY id").unwrap();
+            let mut open = self.writer.connection.lock();
+            let mut select = self.writer.opened(&mut open).unwrap().prepare("SELECT id FROM t ORDER BY id").unwrap();
             select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
         }
     }

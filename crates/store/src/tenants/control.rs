@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     FeatureTables, Location, Lookup, MasterKeys, NewTenant, Servers, StoreConfig, TenantRecord, master_key,
-    sealed::refuse_unsealed,
+    sealed::{Tables, refuse_unsealed},
     tables::{self, COLUMNS, DELETED, TENANTS, WRAPPED_KEY},
 };
 use crate::{Database, Ddl, Error, Result, Value};
@@ -33,7 +33,7 @@ impl Control {
     ) -> Result<Self> {
         let database = location.open(servers, config.sqlite).await?;
         database.erase_what_is_deleted().await?;
-        tables::with(features).prepare(&database).await?;
+        Tables::from(tables::with(features)).prepare(&database).await?;
         Ok(Self(database))
     }
 
@@ -46,8 +46,8 @@ impl Control {
     ) -> Result<()> {
         let location = Self::location(data, config)?.without_making();
         let control = Self(location.open(&Servers::new(1), config.sqlite).await?);
-        let tables = tables::with(features);
-        if crate::migration::check(&control.0, &tables.migrations).await? {
+        let tables = Tables::from(tables::with(features));
+        if tables.steps.check(&control.0).await? {
             refuse_unsealed(&control.0, &tables.sealed).await?;
         }
         Ok(control.check_key(keys).await?)

@@ -104,7 +104,8 @@ impl Location {
                 if !create && !file.is_file() {
                     return Err(missing(file));
                 }
-                Engine::Sqlite(Sqlite::open(file, sqlite).await?)
+                let (sqlite, schema) = Sqlite::open(file, sqlite).await?;
+                return Ok(Database::with(Engine::Sqlite(sqlite), schema));
             }
             Self::Postgres { server, schema, create } => {
                 Engine::Postgres(Postgres::open(servers.postgres(server)?, schema, *create).await?)

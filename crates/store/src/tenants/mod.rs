@@ -8,6 +8,7 @@ mod master_key;
 mod open;
 mod record;
 mod removing;
+mod resting;
 mod sealed;
 mod tables;
 mod turn;
@@ -23,7 +24,7 @@ use kernel::{
     BoxFuture, Error, Reason, Soon, Span, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
     seal::SealingKey, soon,
 };
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
 use uuid::Uuid;
 
 use self::{
@@ -56,7 +57,7 @@ pub struct StoreConfig {
     /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
     /// nodes on one server.
     pub control: kernel::Secret,
-    /// Tenants that are kept open at once.
+    /// Tenants that are kept open at once, as far as the limit on open files goes: five for each on SQLite.
     pub max_open: u64,
     /// Time without a request after which a tenant is closed.
     pub idle: Span,
@@ -71,7 +72,7 @@ impl Default for StoreConfig {
         Self {
             database: kernel::Secret::new("sqlite"),
             control: kernel::Secret::new("sqlite"),
-            max_open: 500,
+            max_open: 1_000,
             idle: Span::seconds(300),
             connections: 16,
             sqlite: SqliteConfig::default(),
@@ -101,7 +102,7 @@ pub struct Tenants {
     data: PathBuf,
     config: StoreConfig,
     keys: MasterKeys,
-    tables: FeatureTables,
+    tables: sealed::Tables,
     /// Where the list of tenants is.
     list: Location,
     control: Control,
@@ -153,19 +154,26 @@ impl Tenants {
         control.claim(&keys).await?;
         let tenants = Self {
             data: data.to_owned(),
-            open: Cache::builder().max_capacity(config.max_open).time_to_idle(config.idle.0).build(),
+            open: Cache::builder()
+                .max_capacity(config.max_open)
+                .time_to_idle(config.idle.0)
+                // Whoever was opened just now stays: a request asks for its tenant several times.
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
             lookups: quick_cache::sync::Cache::new(100_000),
             after_opening: OnceLock::new(),
             changing: tokio::sync::Mutex::new(()),
             config,
             keys,
-            tables: tables.into(),
+            tables: tables.into().into(),
             list,
             control,
             servers,
         };
         tenants.finish_deletions().await?;
-        Ok(Arc::new(tenants))
+        let tenants = Arc::new(tenants);
+        tokio::spawn(resting::job(Arc::downgrade(&tenants)));
+        Ok(tenants)
     }
 
     /// Whether [`Self::start`] would find its control database there, of a version that it knows, and under one of the

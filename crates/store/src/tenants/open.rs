@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::{BoxFuture, Tenant, seal::SealingKey};
 
-use crate::Database;
+use crate::{Database, Result};
 
 /// The databases and the data key of a tenant.
 pub struct OpenTenant {
@@ -28,5 +28,19 @@ impl OpenTenant {
     /// Whether statements can use the tenant's tables and Insula's together.
     pub fn is_one_database(&self) -> bool {
         self.data.is_same(&self.system)
+    }
+
+    /// Gives back memory and files that were not used since the last time. It may block.
+    pub(super) fn rest(&self) {
+        self.data.rest();
+        if !self.is_one_database() {
+            self.system.rest();
+        }
+    }
+
+    /// Lets go of its files, for the tenant is about to be removed.
+    pub(super) async fn close(&self) -> Result<()> {
+        self.data.close().await?;
+        self.system.close().await
     }
 }

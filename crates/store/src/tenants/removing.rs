@@ -36,7 +36,9 @@ impl Tenants {
         self.control.begin_deletion(record, context).await?;
         self.control.flush().await?;
         self.lookups.clear();
-        self.open.invalidate(&record.tenant.id).await;
+        if let Some(open) = self.open.remove(&record.tenant.id).await {
+            open.close().await?;
+        }
         if let Some(system) = system {
             self.wipe_leftovers(record, &system).await?;
         }

@@ -3,7 +3,7 @@
 use kernel::{Reason, seal};
 use sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, UnionType};
 
-use crate::{Database, Migration, Result};
+use crate::{Database, Migration, Result, migration::Steps};
 
 /// A column that holds sealed values alone, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,22 @@ impl From<Vec<Migration>> for FeatureTables {
     }
 }
 
-impl FeatureTables {
+/// The same, ready for the databases that are opened.
+pub(super) struct Tables {
+    pub(super) steps: Steps,
+    pub(super) sealed: Vec<SealedColumn>,
+}
+
+impl From<FeatureTables> for Tables {
+    fn from(tables: FeatureTables) -> Self {
+        Self { steps: tables.migrations.into(), sealed: tables.sealed }
+    }
+}
+
+impl Tables {
     /// Makes the tables what they shall be, and refuses a database with a secret in the clear.
     pub(super) async fn prepare(&self, database: &Database) -> Result<()> {
-        crate::migrate(database, &self.migrations).await?;
+        self.steps.apply(database).await?;
         refuse_unsealed(database, &self.sealed).await
     }
 }
