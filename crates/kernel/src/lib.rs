@@ -5,6 +5,7 @@
 
 pub mod ability;
 pub mod auth;
+pub mod bounds;
 pub mod columns;
 pub mod data_api;
 pub mod error;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use crate::{BoxFuture, Network, Result, Tenant, network};
+use crate::{BoxFuture, Network, Result, Tenant, bounds, network};
 
 /// A setting that may lie in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,14 +135,16 @@ impl Overrides {
     fn check(&self) -> Result<(), String> {
         let number = |setting: Option<NonZeroU32>| setting.map(|number| u64::from(number.get()));
         let limits = [
-            (self.default_max_limit, MOST_ROWS),
-            (self.default_max_where_conditions, MOST_CONDITIONS),
-            (number(self.session_timeout_minutes), MOST_MINUTES),
-            (number(self.max_concurrent_sessions), MOST_SESSIONS),
+            (self.default_max_limit, 1, MOST_ROWS),
+            (self.default_max_where_conditions, 0, MOST_CONDITIONS),
+            (number(self.session_timeout_minutes), 1, MOST_MINUTES),
+            (number(self.max_concurrent_sessions), 1, MOST_SESSIONS),
         ];
-        let exceeded = |(value, most): &(Option<u64>, u32)| value.is_some_and(|value| value > u64::from(*most));
-        if let Some((_, most)) = limits.into_iter().find(exceeded) {
-            return Err(format!("at most {most} is kept"));
+        let outside = limits
+            .into_iter()
+            .find_map(|(value, least, most)| bounds::outside("", &value?, &(least..=u64::from(most))));
+        if let Some((_, problem)) = outside {
+            return Err(problem);
         }
         let lists = [&self.whitelisted_pin_ips, &self.whitelisted_string_ips];
         lists.into_iter().flatten().try_for_each(|list| network::check_list(list))
@@ -271,6 +273,7 @@ mod tests {
             ("session_timeout_minutes", "527041"),
             ("max_concurrent_sessions", "10001"),
             ("default_max_limit", "1000001"),
+            ("default_max_limit", "0"),
             ("default_max_where_conditions", "10001"),
             ("min_clear_sessions_power", "256"),
             ("enable_rate_limiting", "2"),
