@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use crate::{BoxFuture, Network, Result, Tenant, bounds, network};
+use crate::{BoxFuture, Mismatch, Network, Result, Tenant, bounds, network};
 
 /// A setting that may lie in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ macro_rules! settings {
             /// Sets a value that came as JSON. The error says what is wrong with it.
             pub fn set(&mut self, name: &str, value: Json) -> Result<(), String> {
                 match name {
-                    $(stringify!($name) => self.$name = Some(typed::<$type>(value)?),)*
+                    $(stringify!($name) => self.$name = Some(typed::<$type>(&value)?),)*
                     _ => return Err("there is no such setting".to_owned()),
                 }
                 self.check()
@@ -226,8 +226,12 @@ fn json(value: &impl Serialize) -> Option<Json> {
     serde_json::to_value(value).ok()
 }
 
-fn typed<T: DeserializeOwned>(value: Json) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
+fn typed<T: DeserializeOwned>(value: &Json) -> Result<T, String> {
+    // By way of its text, whose errors say more.
+    serde_json::from_str(&value.to_string()).map_err(|error| {
+        let said = error.to_string();
+        Mismatch::read(&said).map_or_else(|| Mismatch::without_place(&said).to_owned(), |mismatch| mismatch.words())
+    })
 }
 
 /// Reads what a table has: JSON, or words as they are; 0 and 1 stand for no and yes.
@@ -240,7 +244,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         "1" => Some(Json::Bool(true)),
         _ => None,
     };
-    typed(value).or_else(|error| flag.into_iter().chain([plain]).find_map(|value| typed(value).ok()).ok_or(error))
+    typed(&value).or_else(|error| flag.into_iter().chain([plain]).find_map(|value| typed(&value).ok()).ok_or(error))
 }
 
 #[cfg(test)]
