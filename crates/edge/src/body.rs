@@ -1,6 +1,6 @@
 //! JSON bodies: capped, checked for shape, then typed, with the path of the field that is wrong.
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::{Body, HttpBody},
@@ -15,12 +15,12 @@ use http_body_util::BodyExt;
 use kernel::{ByteSize, Error, Reason, Result};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
-use serde_path_to_error::Segment;
 
 use crate::{
     Failure,
     context::Context,
-    scan::{Flaw, MAX_DEPTH, scan, shorten},
+    scan::{Flaw, MAX_DEPTH, scan},
+    untyped,
 };
 
 /// A JSON object as a typed body. Refuses with 400 and the field that is wrong, or 413.
@@ -184,90 +184,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     // Once more, now with the path of what is wrong; keeping one costs too much where nothing is.
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| match error.inner().classify() {
-        // Some of the grammar shows only when text is made of it, such as half a surrogate pair.
-        Category::Syntax | Category::Eof | Category::Io if !is_out_of_range(error.inner()) => malformed(error.inner()),
-        _ => untyped(&error),
-    })
-}
-
-/// Such a number is good JSON, whatever the parser calls it.
-fn is_out_of_range(error: &serde_json::Error) -> bool {
-    error.to_string().starts_with("number out of range")
-}
-
-/// What did not fit its type, in words that say what would, without repeating what was sent.
-fn untyped(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let mut path = String::new();
-    for segment in error.path() {
-        let _ = match segment {
-            Segment::Seq { index } => write!(path, "[{index}]"),
-            Segment::Map { key } if path.is_empty() => write!(path, "{key}"),
-            Segment::Map { key } => write!(path, ".{key}"),
-            Segment::Enum { .. } | Segment::Unknown => Ok(()),
-        };
-    }
-    let text = error.inner().to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-    let (reason, message) = if let Some(name) = quoted(text, "missing field `") {
-        join(&mut path, name);
-        (Reason::FieldMissing, "This field is required".to_owned())
-    } else if let Some(name) = quoted(text, "unknown field `") {
-        if path != name && !path.ends_with(&format!(".{name}")) {
-            join(&mut path, name);
+        // Some of the grammar shows only when text is made of it, such as half a surrogate pair. What is good as it is has
+        // another type, whatever the parser calls it.
+        Category::Syntax | Category::Eof | Category::Io if kernel::json::value(body).is_err() => {
+            malformed(error.inner())
         }
-        let known = text.rsplit_once("`, ").map_or("", |(_, known)| known);
-        let known = if text.contains("`, expected ") { expected(text) } else { Some(known.to_owned()) };
-        (Reason::FieldUnknown, format!("There is no such field; {}", known.unwrap_or_default()))
-    } else {
-        (Reason::FieldInvalid, mismatch(text))
-    };
-    let error = Error::new(reason, shorten(message));
-    if path.is_empty() { error } else { error.at(shorten(path)) }
-}
-
-fn quoted<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let rest = text.strip_prefix(prefix)?;
-    ["`, expected ", "`, there are no fields", "`"].iter().find_map(|end| rest.split_once(end)).map(|(name, _)| name)
-}
-
-fn join(path: &mut String, name: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(name);
-}
-
-/// The last "expected …" of an error of serde, which is its own and not the sender's.
-fn expected(text: &str) -> Option<String> {
-    let (_, expected) = text.rsplit_once(", expected ")?;
-    let expected = match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" | "u128" => "a whole number that is not negative",
-        "i8" | "i16" | "i32" | "i64" | "isize" | "i128" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a sequence" => "an array",
-        "a map" => "an object",
-        other if other.starts_with("struct ") => "an object",
-        other => other,
-    };
-    Some(format!("expected {expected}"))
-}
-
-fn mismatch(text: &str) -> String {
-    let Some(expected) = expected(text) else { return text.to_owned() };
-    let got = text.strip_prefix("invalid type: ").and_then(|rest| rest.split(['`', '"', ',']).next());
-    let got = match got.map(str::trim) {
-        Some("sequence") => Some("an array"),
-        Some("map") => Some("an object"),
-        Some("null") => Some("null"),
-        Some("string") => Some("a string"),
-        Some("boolean") => Some("a boolean"),
-        Some("number" | "integer" | "floating point") => Some("a number"),
-        _ => None,
-    };
-    match got {
-        Some(got) => format!("The field has the wrong type: {expected}, got {got}"),
-        None => format!("The field has a value that is not allowed: {expected}"),
-    }
+        _ => untyped::refusal(error.path(), &error.inner().to_string(), "field"),
+    })
 }
 
 #[cfg(test)]

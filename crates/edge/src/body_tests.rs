@@ -101,6 +101,16 @@ fn fields_of_the_wrong_type() {
         "action",
         "The field has a value that is not allowed: expected `select` or `count`",
     );
+    for action in ["true", "null", "7", "[]", "{}"] {
+        let body = format!(r#"{{"action":{action}}}"#);
+        check(&body, invalid, "action", "The field has the wrong type: expected a string");
+    }
+    check(
+        r#"{"action":"count","tables":[[]]}"#,
+        invalid,
+        "tables[0]",
+        "The field has the wrong type: expected an object, got an array",
+    );
     for number in ["-1", "1.5", "1e400", "99999999999999999999999"] {
         let (reason, field, _) = refusal(&format!(r#"{{"action":"count","limit":{number}}}"#));
         assert_eq!((reason, field.as_str()), (invalid, "limit"), "{number}");

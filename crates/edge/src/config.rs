@@ -19,9 +19,9 @@ pub struct EdgeConfig {
     pub listen: SocketAddr,
     /// Address and port for `GET /metrics`; not served where absent. Keep it private.
     pub admin_listen: Option<SocketAddr>,
-    /// The largest request body.
+    /// The largest request body, from 1KB to 1GB.
     pub max_body_size: ByteSize,
-    /// The largest request head: names and values of all headers together.
+    /// The largest request head: names and values of all headers together, from 1KB to 128KB.
     pub max_header_size: ByteSize,
     /// Connections that may be open at once; more wait to be accepted.
     pub max_connections: NonZeroUsize,
@@ -31,13 +31,13 @@ pub struct EdgeConfig {
     pub write_timeout: Span,
     /// Time after which an unanswered request is refused with 504.
     pub request_timeout: Span,
-    /// Time that running requests get when the server stops.
+    /// Time that running requests get when the server stops; `0s` cuts them off at once.
     pub shutdown_deadline: Span,
     /// Time without a request after which a restart comes that was asked for and not forced.
     pub restart_idle: Span,
     /// Time after which that restart comes although there are requests; they then get `shutdown_deadline`.
     pub restart_ceiling: Span,
-    /// Time that running requests get when a restart is forced.
+    /// Time that running requests get when a restart is forced; `0s` cuts them off at once.
     pub restart_deadline: Span,
     /// Time that a restart or the end of the server spends at most on writing down what sessions did.
     pub restart_flush_timeout: Span,

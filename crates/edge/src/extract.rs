@@ -10,7 +10,7 @@ use http::{
 use kernel::{Authenticated, Error, HostTenant, Principal, Reason, RequestId, Tenant, ability::Ability};
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, context::Context, cors, host, resolve, token};
+use crate::{Failure, context::Context, cors, host, resolve, token, untyped};
 
 const MAX_USER_AGENT: usize = 256;
 
@@ -163,7 +163,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// Parameters of the query string. Refuses with 400 `field_invalid`.
+/// Parameters of the query string. Refuses with 400 and the parameter that is wrong.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -171,12 +171,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        axum::extract::Query::<T>::try_from_uri(&parts.uri).map(|axum::extract::Query(value)| Self(value)).map_err(
-            |_| {
-                Error::new(Reason::FieldInvalid, "A parameter in the query string is missing, unknown or malformed")
-                    .at("query")
-                    .into()
-            },
-        )
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs));
+        let wrong = |error: serde_path_to_error::Error<serde_urlencoded::de::Error>| {
+            untyped::refusal(error.path(), &error.inner().to_string(), "parameter").into()
+        };
+        read.map(Self).map_err(wrong)
     }
 }

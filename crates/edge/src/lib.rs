@@ -26,6 +26,7 @@ mod resolve;
 mod scan;
 mod serve;
 mod token;
+mod untyped;
 mod walk;
 
 pub use activity::Activity;

@@ -73,8 +73,8 @@ async fn respond(context: Arc<Context>, closing: Arc<AtomicBool>, request: Reque
     let response = match AssertUnwindSafe(steps).catch_unwind().await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => Failure::from(error).into_response(),
-        Ok(Err(_elapsed)) => Failure::from(Error::plain(Reason::Timeout)).into_response(),
-        Err(panic) => Failure::from(Error::internal(panic_text(&*panic))).into_response(),
+        Ok(Err(_elapsed)) => Failure::from(of_endpoint(&context, Error::plain(Reason::Timeout))).into_response(),
+        Err(panic) => Failure::from(of_endpoint(&context, Error::internal(panic_text(&*panic)))).into_response(),
     };
     // Answer: the envelope of a refusal, headers.
     let mut response = failure::render(response, context.id);
@@ -231,6 +231,14 @@ fn without_body(response: &mut Response) {
     let body = std::mem::replace(response.body_mut(), Body::empty());
     if let Some(length) = axum::body::HttpBody::size_hint(&body).exact().filter(|length| *length > 0) {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+/// What ended without its handler names the endpoint that it was about all the same.
+fn of_endpoint(context: &Context, error: Error) -> Error {
+    match context.log.endpoint() {
+        Some(endpoint) => error.of_endpoint(endpoint),
+        None => error,
     }
 }
 

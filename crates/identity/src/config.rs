@@ -6,7 +6,12 @@ use std::{
     path::Path,
 };
 
-use kernel::{ByteSize, Network, Span, network, settings::SettingsAccess};
+use kernel::{
+    ByteSize, Network, Span,
+    bounds::outside,
+    network,
+    settings::{MOST_MINUTES, MOST_SESSIONS, SettingsAccess},
+};
 use mail::{MailConfig, Mailer};
 use provider::ProviderConfig;
 use serde::{Deserialize, Serialize};
@@ -15,6 +20,8 @@ use crate::{CaptchaConfig, PagesConfig, keys::RateClass, links, links::LinksConf
 
 /// Time that the delivery of a letter may take: whoever carries one has it for a minute.
 const LONGEST_MAIL: Span = Span::seconds(30);
+const YEAR: Span = Span::days(366);
+const CENTURY: Span = Span::days(36_600);
 
 /// Who may come in, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -24,11 +31,11 @@ pub struct IdentityConfig {
     pub registration: Registration,
     /// The group of whoever registers.
     pub default_group: String,
-    /// Minutes without activity after which a session ends; a group may say otherwise.
+    /// Minutes without activity after which a session ends, at most a year; a group may say otherwise.
     pub session_timeout_minutes: NonZeroU32,
     /// Whether every request moves the end of its session; if not, it ends so many minutes after its beginning.
     pub refresh_session_on_activity: bool,
-    /// Sessions that a user may have at once, the oldest goes; a group may say otherwise.
+    /// Sessions that a user may have at once, at most 10,000, the oldest goes; a group may say otherwise.
     pub max_concurrent_sessions: NonZeroU32,
     /// Time after which a session ends however active it is, unless a refresh token renews it.
     pub session_max_lifetime: Span,
@@ -54,7 +61,7 @@ pub struct IdentityConfig {
     pub default_user_settings_access: SettingsAccess,
     /// How new passwords are hashed: `argon2id` or `bcrypt`. Hashes of the other kind are renewed at the next log in.
     pub password_hash: PasswordHash,
-    /// Memory that hashing one password with Argon2id takes.
+    /// Memory that hashing one password with Argon2id takes, from 64KB to 4GB.
     pub password_memory: ByteSize,
     /// Passes over that memory.
     pub password_passes: NonZeroU32,
@@ -152,7 +159,7 @@ impl IdentityConfig {
 
     /// What the types alone cannot refuse: keys with what is wrong with them.
     pub fn mistakes(&self) -> Vec<(String, String)> {
-        let mut mistakes = Vec::new();
+        let mut mistakes = self.out_of_bounds();
         let mut add = |key: &str, mistake: &str| mistakes.push((key.to_owned(), mistake.to_owned()));
         let lists = [
             ("whitelisted_pin_ips", &self.whitelisted_pin_ips),
@@ -162,9 +169,6 @@ impl IdentityConfig {
             if let Err(mistake) = network::check_list(list) {
                 add(key, &mistake);
             }
-        }
-        if !(10..=16).contains(&self.bcrypt_cost) {
-            add("bcrypt_cost", "write a number from 10 to 16");
         }
         if self.signing_key_lifetime.0 < std::time::Duration::from_mins(1) {
             let mistake = "keys that live for less than a minute are made faster than others learn of them";
@@ -181,13 +185,39 @@ impl IdentityConfig {
         for (key, mistake) in pages.into_iter().chain(captcha) {
             add(key, mistake);
         }
-        if self.mail.timeout > LONGEST_MAIL {
-            add("mail.timeout", &format!("a letter may take {LONGEST_MAIL} at the most"));
-        }
         if let Err(error) = Mailer::new(&self.mail, Path::new("")) {
             add(&error.field.unwrap_or_default(), &error.message);
         }
         mistakes
+    }
+
+    /// Numbers, sizes and times that say nothing sensible. A time of zero is allowed where it means at once.
+    fn out_of_bounds(&self) -> Vec<(String, String)> {
+        let (tick, second, none) = (Span(std::time::Duration::from_millis(100)), Span::seconds(1), Span::seconds(0));
+        let anonymous = self.anonymous_lifetime.unwrap_or(none);
+        let times = [
+            ("session_max_lifetime", self.session_max_lifetime, second..=CENTURY),
+            ("refresh_lifetime", self.refresh_lifetime, second..=CENTURY),
+            ("session_flush_interval", self.session_flush_interval, tick..=YEAR),
+            ("reset_lifetime", self.reset_lifetime, second..=YEAR),
+            ("verify_lifetime", self.verify_lifetime, second..=YEAR),
+            ("invitation_lifetime", self.invitation_lifetime, second..=YEAR),
+            ("mail.timeout", self.mail.timeout, tick..=LONGEST_MAIL),
+            ("hash_wait", self.hash_wait, none..=Span::days(1)),
+            ("anonymous_lifetime", anonymous, none..=CENTURY),
+        ];
+        let threads = self.hash_threads.map_or(1, NonZeroUsize::get);
+        let numbers = [
+            ("session_timeout_minutes", self.session_timeout_minutes.get(), 1..=MOST_MINUTES),
+            ("max_concurrent_sessions", self.max_concurrent_sessions.get(), 1..=MOST_SESSIONS),
+            ("password_passes", self.password_passes.get(), 1..=1_000),
+            ("bcrypt_cost", self.bcrypt_cost, 10..=16),
+            ("hash_threads", u32::try_from(threads).unwrap_or(u32::MAX), 1..=1_024),
+        ];
+        let memory = outside("password_memory", &self.password_memory, &(ByteSize(64 << 10)..=ByteSize(4 << 30)));
+        let times = times.into_iter().filter_map(|(key, time, allowed)| outside(key, &time, &allowed));
+        let numbers = numbers.into_iter().filter_map(|(key, number, allowed)| outside(key, &number, &allowed));
+        times.chain(numbers).chain(memory).collect()
     }
 }
 

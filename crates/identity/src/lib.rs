@@ -26,6 +26,7 @@ mod letters;
 mod links;
 mod login;
 mod password;
+mod place;
 mod preferences;
 mod refresh;
 mod refresh_token;

@@ -7,7 +7,7 @@ use kernel::{Error, Overrides, Reason, Result, SettingsTable, Span, Tenant, Tena
 use quick_cache::sync::Cache;
 use toml::Table;
 
-use crate::IdentityConfig;
+use crate::{IdentityConfig, place};
 
 const FILE: &str = "identity.toml";
 const REMEMBERED: usize = 50_000;
@@ -44,7 +44,7 @@ impl Settings {
         Self { installation, table, files: Cache::new(REMEMBERED), in_force: Cache::new(REMEMBERED) }
     }
 
-    /// The settings of a tenant. Errors: 500 where its file is broken, which the log tells; 503.
+    /// The settings of a tenant. Errors: 503 `config_broken` where its file is broken, which the log tells; 503.
     pub(crate) async fn of(&self, tenant: &Tenant) -> Result<Arc<IdentityConfig>> {
         let (file, table) = (self.file(tenant).await?, self.table.of(tenant).await?);
         if let Some(known) = self.in_force.get(&tenant.id)
@@ -65,7 +65,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What a tenant's file says of the settings that may lie in the table. Errors: 500 where it is broken.
+    /// What a tenant's file says of the settings that may lie in the table. Errors: 503 where it is broken.
     pub(crate) async fn written(&self, tenant: &Tenant) -> Result<Overrides> {
         Ok(self.file(tenant).await?.written.clone())
     }
@@ -79,7 +79,12 @@ impl Settings {
     }
 
     async fn file(&self, tenant: &Tenant) -> Result<Arc<TenantSettings>> {
-        self.files.get_or_insert_async(&tenant.id, self.read(tenant)).await.map_err(Error::internal)
+        // There are no old settings that could stay in force. Strangers learn no more than whom to ask.
+        let broken = |mistake: String| {
+            let message = format!("This tenant's {FILE} is broken; the server's log names the line");
+            Error::new(Reason::ConfigBroken, message).because(mistake)
+        };
+        self.files.get_or_insert_async(&tenant.id, self.read(tenant)).await.map_err(broken)
     }
 
     async fn read(&self, tenant: &Tenant) -> Result<Arc<TenantSettings>, String> {
@@ -104,15 +109,16 @@ impl Settings {
 
 /// The installation's settings with those of a tenant's file over them. The error names file, line and key.
 pub(crate) fn overlaid(installation: &IdentityConfig, text: &str) -> Result<TenantSettings, String> {
-    let mistake = |error: &toml::de::Error| format!("{FILE}: {}", error.to_string().trim_end());
+    let mistake = |error: &toml::de::Error| place::of_mistake(FILE, text, error);
+    let at = |key: &str, problem: &str| place::of_key(FILE, text, key, problem);
     // For the place of a mistake: in the merged table it is lost.
     toml::from_str::<IdentityConfig>(text).map_err(|error| mistake(&error))?;
     let theirs: Table = toml::from_str(text).map_err(|error| mistake(&error))?;
     if let Some(key) = OF_THE_INSTALLATION.iter().find(|key| theirs.contains_key(**key)) {
-        return Err(format!("{FILE}: {key} is for the whole installation; set it in insula.toml"));
+        return Err(at(key, "is for the whole installation; set it in insula.toml"));
     }
     let settings = laid_over(installation, theirs.clone()).map_err(|error| format!("{FILE}: {error}"))?;
-    settings.check().map_err(|(key, mistake)| format!("{FILE}: {key}: {mistake}"))?;
+    settings.check().map_err(|(key, mistake)| at(&key, &mistake))?;
     let is_written = |key: Option<&str>| key.is_some_and(|key| theirs.contains_key(key));
     let written = settings.as_overrides().only(|setting| is_written(setting.tenant_key()));
     Ok(TenantSettings { settings: Arc::new(settings), written })
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line() {
         let mistake = overlay("\nsession_timeout_minutes = 0").unwrap_err();
-        assert!(mistake.starts_with("identity.toml: TOML parse error at line 2"), "{mistake}");
+        assert!(mistake.starts_with("identity.toml line 2: session_timeout_minutes: "), "{mistake}");
         assert!(overlay("hash_queue = 1").unwrap_err().contains("for the whole installation"));
         assert!(overlay("sessions = 1").unwrap_err().contains("unknown field"));
     }

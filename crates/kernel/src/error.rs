@@ -125,6 +125,7 @@ reasons! {
     NotInitialised "not_initialised" 503 "The installation has no tenant yet.",
     DatabaseUnavailable "database_unavailable" 503 "The database cannot be reached or is overloaded.",
     SecretsUnreadable "secrets_unreadable" 503 "The tenant's secrets cannot be opened, or lie unsealed; the operator must see to it.",
+    ConfigBroken "config_broken" 503 "A file of the tenant's configuration is broken; the server's log names its line.",
     Busy "busy" 503 "A queue of the server is full; try again shortly.",
     Timeout "timeout" 504 "The request took longer than is allowed.",
     UpstreamTimeout "upstream_timeout" 504 "The service or program behind the endpoint took longer than is allowed.",

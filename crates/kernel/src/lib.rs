@@ -5,12 +5,14 @@
 
 pub mod ability;
 pub mod auth;
+pub mod bounds;
 pub mod columns;
 pub mod data_api;
 pub mod error;
 pub mod identifier;
 pub mod json;
 pub mod log_context;
+pub mod mismatch;
 pub mod network;
 pub mod principal;
 pub mod probe;
@@ -33,6 +35,7 @@ pub use auth::{Authenticated, Authenticator, Door, HostTenant, Presented};
 pub use data_api::{DataApi, Program, QueryCheck};
 pub use error::{Error, Reason, Result, Ticket};
 pub use log_context::LogContext;
+pub use mismatch::Mismatch;
 pub use network::Network;
 pub use principal::{ApiKey, Credential, Group, KeyKind, Principal, ToolkitGroup, ToolkitOverride, WebhookCredential};
 pub use probe::Probe;

@@ -27,6 +27,7 @@ pub struct LogContext {
     /// The tenant that the host leads to.
     place: OnceLock<Arc<Tenant>>,
     route: OnceLock<Box<str>>,
+    endpoint: OnceLock<Box<str>>,
     caller: OnceLock<Authenticated>,
 }
 
@@ -71,8 +72,9 @@ pub enum Shown<'a> {
 impl LogContext {
     /// Of something that begins now.
     pub fn new(origin: Origin) -> Arc<Self> {
-        let (place, route, caller) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Arc::new(Self { begun: Instant::now(), origin, place, route, caller })
+        let (place, route) = (OnceLock::new(), OnceLock::new());
+        let (endpoint, caller) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { begun: Instant::now(), origin, place, route, endpoint, caller })
     }
 
     /// Does work of which this is known.
@@ -100,6 +102,11 @@ impl LogContext {
         let _ = self.route.set(pattern.into());
     }
 
+    /// Says which endpoint of a toolkit was matched, as `toolkit/path` with the path's pattern.
+    pub fn set_endpoint(&self, name: &str) {
+        let _ = self.endpoint.set(name.into());
+    }
+
     /// Says who is asking.
     pub fn set_caller(&self, caller: &Authenticated) {
         let _ = self.caller.set(caller.clone());
@@ -111,6 +118,11 @@ impl LogContext {
             Origin::Request { .. } => self.route.get().map(|route| &**route),
             Origin::Command { words, .. } => Some(words),
         }
+    }
+
+    /// The endpoint of a toolkit that was matched, as `toolkit/path`.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.get().map(|endpoint| &**endpoint)
     }
 
     /// The tenant of the caller, else that of the host.
@@ -138,6 +150,9 @@ impl LogContext {
         }
         if let Some(route) = self.route() {
             tell("route", Shown::Text(route));
+        }
+        if let Some(endpoint) = self.endpoint() {
+            tell("endpoint", Shown::Text(endpoint));
         }
         if let Some(tenant) = self.tenant() {
             tell("tenant", Shown::Text(&tenant.name));

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use crate::{BoxFuture, Network, Result, Soon, Tenant, network, soon};
+use crate::{BoxFuture, Mismatch, Network, Result, Soon, Tenant, bounds, network, soon};
 
 /// A setting that may lie in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ macro_rules! settings {
             /// Sets a value that came as JSON. The error says what is wrong with it.
             pub fn set(&mut self, name: &str, value: Json) -> Result<(), String> {
                 match name {
-                    $(stringify!($name) => self.$name = Some(typed::<$type>(value)?),)*
+                    $(stringify!($name) => self.$name = Some(typed::<$type>(&value)?),)*
                     _ => return Err("there is no such setting".to_owned()),
                 }
                 self.check()
@@ -135,14 +135,16 @@ impl Overrides {
     fn check(&self) -> Result<(), String> {
         let number = |setting: Option<NonZeroU32>| setting.map(|number| u64::from(number.get()));
         let limits = [
-            (self.default_max_limit, MOST_ROWS),
-            (self.default_max_where_conditions, MOST_CONDITIONS),
-            (number(self.session_timeout_minutes), MOST_MINUTES),
-            (number(self.max_concurrent_sessions), MOST_SESSIONS),
+            (self.default_max_limit, 1, MOST_ROWS),
+            (self.default_max_where_conditions, 0, MOST_CONDITIONS),
+            (number(self.session_timeout_minutes), 1, MOST_MINUTES),
+            (number(self.max_concurrent_sessions), 1, MOST_SESSIONS),
         ];
-        let exceeded = |(value, most): &(Option<u64>, u32)| value.is_some_and(|value| value > u64::from(*most));
-        if let Some((_, most)) = limits.into_iter().find(exceeded) {
-            return Err(format!("at most {most} is kept"));
+        let outside = limits
+            .into_iter()
+            .find_map(|(value, least, most)| bounds::outside("", &value?, &(least..=u64::from(most))));
+        if let Some((_, problem)) = outside {
+            return Err(problem);
         }
         let lists = [&self.whitelisted_pin_ips, &self.whitelisted_string_ips];
         lists.into_iter().flatten().try_for_each(|list| network::check_list(list))
@@ -224,8 +226,12 @@ fn json(value: &impl Serialize) -> Option<Json> {
     serde_json::to_value(value).ok()
 }
 
-fn typed<T: DeserializeOwned>(value: Json) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
+fn typed<T: DeserializeOwned>(value: &Json) -> Result<T, String> {
+    // By way of its text, whose errors say more.
+    serde_json::from_str(&value.to_string()).map_err(|error| {
+        let said = error.to_string();
+        Mismatch::read(&said).map_or_else(|| Mismatch::without_place(&said).to_owned(), |mismatch| mismatch.words())
+    })
 }
 
 /// Reads what a table has: JSON, or words as they are; 0 and 1 stand for no and yes.
@@ -238,7 +244,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         "1" => Some(Json::Bool(true)),
         _ => None,
     };
-    typed(value).or_else(|error| flag.into_iter().chain([plain]).find_map(|value| typed(value).ok()).ok_or(error))
+    typed(&value).or_else(|error| flag.into_iter().chain([plain]).find_map(|value| typed(&value).ok()).ok_or(error))
 }
 
 #[cfg(test)]
@@ -271,6 +277,7 @@ mod tests {
             ("session_timeout_minutes", "527041"),
             ("max_concurrent_sessions", "10001"),
             ("default_max_limit", "1000001"),
+            ("default_max_limit", "0"),
             ("default_max_where_conditions", "10001"),
             ("min_clear_sessions_power", "256"),
             ("enable_rate_limiting", "2"),

@@ -15,6 +15,11 @@ impl Span {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
+
+    /// A span of whole days.
+    pub const fn days(days: u64) -> Self {
+        Self::seconds(days * 24 * 60 * 60)
+    }
 }
 
 impl FromStr for Span {

@@ -6,13 +6,17 @@ use kernel::ability::{self, Ability};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryConfig {
-    /// Rows that a select returns when it does not say how many.
+    /// Rows that a select returns when it does not say how many; `default_max_limit` where that is less.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub default_limit: u64,
-    /// Rows that one select, update or delete may ask for.
+    /// Rows that one select, update or delete may ask for, from 1 to 1,000,000; a group may say otherwise within that.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub default_max_limit: u64,
-    /// Conditions that one query may have.
+    /// Conditions that one query may have, at most 10,000; a group may say otherwise within that.
+    #[schemars(range(max = 10_000))]
     pub default_max_where_conditions: u64,
     /// Tenants whose compiled rules are kept in memory.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub max_compiled_tenants: u64,
     /// Power from which a group has the ability `reload` without listing it; 90 where absent.
     pub min_reload_power: Option<u8>,

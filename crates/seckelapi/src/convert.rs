@@ -61,11 +61,7 @@ fn number(value: &Value, least: i64, most: i64) -> Option<i64> {
 }
 
 fn range(least: i64, most: i64) -> String {
-    if most == i64::MAX {
-        format!("a whole number from {least}")
-    } else {
-        format!("a whole number from {least} to {most}")
-    }
+    format!("a whole number from {least} to {most}")
 }
 
 fn networks(value: &Value) -> bool {

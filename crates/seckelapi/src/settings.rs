@@ -1,6 +1,7 @@
 //! The settings that both know: one row each. Whoever adds a setting adds a row, and it is converted both ways and works
 //! under both names in `insula.toml`.
 
+use kernel::settings::{MOST_CONDITIONS, MOST_MINUTES, MOST_ROWS, MOST_SESSIONS};
 use toml_edit::Value;
 
 /// A setting under its two names.
@@ -33,7 +34,10 @@ pub enum Unit {
 
 const ACCESS: [&str; 3] = ["read-own-only", "read-write-own", "read-write-all"];
 const COUNT: Unit = Unit::Number(1, u32::MAX as i64);
-const LIMIT: Unit = Unit::Number(0, i64::MAX);
+const MINUTES: Unit = Unit::Number(1, MOST_MINUTES as i64);
+const SESSIONS: Unit = Unit::Number(1, MOST_SESSIONS as i64);
+const ROWS: Unit = Unit::Number(1, MOST_ROWS as i64);
+const CONDITIONS: Unit = Unit::Number(0, MOST_CONDITIONS as i64);
 const GROUP_POWER: Unit = Unit::Number(1, 100);
 const POWER: Unit = Unit::Number(0, u8::MAX as i64);
 
@@ -47,9 +51,9 @@ const fn basics(theirs: &'static str, ours: &'static str, unit: Unit) -> Setting
 
 /// All of them.
 pub const SETTINGS: &[Setting] = &[
-    security("session_timeout_minutes", "identity.session_timeout_minutes", COUNT),
+    security("session_timeout_minutes", "identity.session_timeout_minutes", MINUTES),
     security("refresh_session_on_activity", "identity.refresh_session_on_activity", Unit::Bool),
-    security("max_concurrent_sessions", "identity.max_concurrent_sessions", COUNT),
+    security("max_concurrent_sessions", "identity.max_concurrent_sessions", SESSIONS),
     security("session_update_interval_seconds", "identity.session_flush_interval", Unit::Seconds(1, 31_536_000)),
     security("min_clear_sessions_power", "identity.min_clear_sessions_power", POWER),
     security("min_reload_power", "query.min_reload_power", GROUP_POWER),
@@ -63,8 +67,8 @@ pub const SETTINGS: &[Setting] = &[
     security("api_rate_limit_per_minute", "server.rate_limit.api_per_minute", COUNT),
     security("default_user_settings_access", "identity.default_user_settings_access", Unit::Word(&ACCESS)),
     basics("config_preference", "config_preference", Unit::Word(&["tables", "local"])),
-    basics("default_max_limit", "query.default_max_limit", LIMIT),
-    basics("default_max_where_conditions", "query.default_max_where_conditions", LIMIT),
+    basics("default_max_limit", "query.default_max_limit", ROWS),
+    basics("default_max_where_conditions", "query.default_max_where_conditions", CONDITIONS),
 ];
 
 /// Tables of settings that are called the same on both sides and stand at the top of `insula.toml`: a table for each of

@@ -13,7 +13,7 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{ALLOW, CONTENT_TYPE},
 };
-use kernel::{Authenticated, DataApi, Error, Reason, RequestId, Result, Tenant, ability};
+use kernel::{Authenticated, DataApi, Error, LogContext, Reason, RequestId, Result, Tenant, ability};
 use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 use upstream::Call;
@@ -140,6 +140,9 @@ impl Service {
         };
         let Found { endpoint, values } = found;
         *name = format!("{}/{}", toolkit.file.name, endpoint.pattern.text);
+        if let Some(log) = LogContext::current() {
+            log.set_endpoint(name);
+        }
         let place = terms.place(toolkit, &asked.caller.principal);
         let place = place.filter(|place| place.permits(&endpoint.pattern.text, &path.join("/")));
         let place = place.ok_or_else(|| Error::plain(Reason::EndpointDenied))?;

@@ -106,16 +106,49 @@ async fn who_hangs_up_is_written_down() {
 
 #[tokio::test]
 async fn what_takes_too_long_is_written_down() {
-    let program = installation(Backend::Sqlite).with("INSULA_SERVER__REQUEST_TIMEOUT", "1s");
-    let serving = program.serve().await;
+    let program = installation(Backend::Sqlite)
+        .with("INSULA_SERVER__REQUEST_TIMEOUT", "1s")
+        .with("INSULA_LOG__LEVEL", "info")
+        .with("INSULA_LOG__FORMAT", "json");
+    program.file(&format!("data/tenants/{}/toolkits/desk.toml", program.tenant), TOOLKIT);
+    let log = program.path("log");
+    let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let serving = program.serve_by(command.stderr(std::fs::File::create(&log).unwrap())).await;
     let (ada, uma) = (serving.user(&program.tenant, "ada").await, serving.user(&program.tenant, "uma").await);
     let busy = Busy::begin(&program);
     let late = crate::insert(&uma, "lamp").await;
     assert_eq!(late.refusal(), (504, "timeout"));
+    let called = uma.post("/tk/app/desk/add", &json!({})).await;
+    assert_eq!((called.refusal(), &called.body["endpoint"]), ((504, "timeout"), &json!("desk/add")), "{}", called.text);
     busy.end();
     let entry = cut_off(&ada, "insert").await;
     assert_eq!(entry["request_id"], late.body["request_id"]);
-    assert_eq!(entry["table"], "items");
+    assert_eq!((&entry["table"], &entry["path"]), (&json!("items"), &json!("/query")));
+    let entry = cut_off(&ada, "toolkit").await;
+    assert_eq!(
+        (&entry["details"]["toolkit"], &entry["details"]["endpoint"]),
+        (&json!("desk"), &json!("add")),
+        "{entry}"
+    );
+    // The log names both by the route, and the call by its endpoint as well.
+    for (answer, route, endpoint) in
+        [(&late, "/query", Json::Null), (&called, "/tk/app/{toolkit}/{*path}", json!("desk/add"))]
+    {
+        let mut line = Json::Null;
+        until("the line is written", Duration::from_secs(10), async || {
+            let text = std::fs::read_to_string(&log).unwrap();
+            let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+            line = lines.find(|line| is_end(line, answer)).unwrap_or_default();
+            !line.is_null()
+        })
+        .await;
+        assert_eq!((&line["span"]["route"], &line["span"]["endpoint"]), (&json!(route), &endpoint), "{line}");
+    }
     drop(serving);
     program.end();
+}
+
+/// Whether a line of the log tells the end of an answer's request.
+fn is_end(line: &Json, answer: &insula_tests::Answer) -> bool {
+    line["fields"]["message"] == "answered" && line["span"]["request_id"] == answer.body["request_id"]
 }

@@ -87,11 +87,13 @@ async fn bad_filters_are_named(backend: Backend) {
         ("limit=0", "limit"),
         ("limit=201", "limit"),
         ("limit=-1", "limit"),
-        ("page=2", "query"),
+        ("limit=1&limit=2", "limit"),
     ] {
         let answer = ada.get(&format!("/admin/audit?{parameter}")).await;
         assert_eq!((answer.refusal(), answer.field()), ((400, "field_invalid"), field), "{parameter}");
     }
+    let unknown = ada.get("/admin/audit?page=2").await;
+    assert_eq!((unknown.refusal(), unknown.field()), ((400, "field_unknown"), "page"), "{}", unknown.text);
     drop(serving);
     program.end();
 }

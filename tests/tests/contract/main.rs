@@ -15,3 +15,4 @@ mod request_ids;
 mod restarting;
 mod secrets;
 mod sessions;
+mod wrong_types;

@@ -316,7 +316,7 @@ async fn what_is_missing_is_named(backend: Backend) {
     }
     let plain = nobody.get(&format!("/auth/link/acme?redirect_to={home}")).await;
     assert_eq!((plain.refusal(), plain.field()), ((400, "field_invalid"), "redirect_to"), "a page begins it");
-    assert_eq!(nobody.get("/auth/link/acme?page=x").await.refusal(), (400, "field_invalid"));
+    assert_eq!(nobody.get("/auth/link/acme?page=x").await.refusal(), (400, "field_unknown"));
     for unknown in ["nowhere", "appwrite", "ACME", "acme%00", "..%2Facme"] {
         let answer = nobody.get(&format!("/auth/link/{unknown}")).await;
         assert_eq!(answer.refusal(), (404, "provider_unknown"), "{unknown}");

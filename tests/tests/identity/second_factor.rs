@@ -17,6 +17,7 @@ on_all_databases!(
     a_ticket_opens_nothing_else,
     of_a_hundred_with_one_code_one_gets_in,
     what_is_wrong_is_told,
+    an_account_is_removed_with_both,
 );
 
 const PASSWORD: &str = "correct horse battery";
@@ -210,5 +211,29 @@ async fn what_is_wrong_is_told(backend: Backend) {
     assert_eq!(ada.post("/auth/totp/verify", &confirm(&devices[1])).await.status, 200);
     let again = ada.post("/auth/totp/enroll", &json!({"password": PASSWORD})).await;
     assert_eq!(again.refusal(), (409, "second_factor_enabled"));
+    world.end().await;
+}
+
+async fn an_account_is_removed_with_both(backend: Backend) {
+    let world = World::new(backend).await;
+    early_in_a_step().await;
+    let (uma, device, codes) = uma(&world).await;
+    let delete = async |body: Json| {
+        let json = [("content-type", "application/json")];
+        uma.send(reqwest::Method::DELETE, "/auth/me", &json, Some(body.to_string().into_bytes())).await
+    };
+    let alone = delete(json!({"password": PASSWORD})).await;
+    assert_eq!((alone.refusal(), alone.field()), ((400, "field_missing"), "code"), "{}", alone.text);
+    let both = delete(json!({"password": PASSWORD, "code": "000000", "recovery_code": codes[0]})).await;
+    assert_eq!((both.refusal(), both.field()), ((400, "field_invalid"), "recovery_code"));
+    // The code that put it in force proves nothing again.
+    let used = delete(json!({"password": PASSWORD, "code": device.code(-1)})).await;
+    assert_eq!(used.refusal(), (401, "code_invalid"));
+    let unproved = delete(json!({"password": "not the password", "recovery_code": codes[0]})).await;
+    assert_eq!(unproved.refusal(), (401, "credentials_invalid"));
+    assert_eq!(uma.get("/auth/me").await.status, 200);
+    let gone = delete(json!({"password": PASSWORD, "recovery_code": codes[0]})).await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    assert_eq!(uma.get("/auth/me").await.refusal(), (401, "session_invalid"));
     world.end().await;
 }

@@ -5,7 +5,12 @@ use serde_json::json;
 
 use crate::stage::{in_force, shown, write};
 
-on_all_databases!(a_broken_value_is_passed_over_at_first, a_reload_takes_all_or_nothing, a_rule_may_open_the_table);
+on_all_databases!(
+    a_broken_value_is_passed_over_at_first,
+    a_reload_takes_all_or_nothing,
+    a_rule_may_open_the_table,
+    broken_files_are_refused_without_their_contents
+);
 
 async fn a_broken_value_is_passed_over_at_first(backend: Backend) {
     let world = World::new(backend).await;
@@ -55,5 +60,36 @@ async fn a_rule_may_open_the_table(backend: Backend) {
     assert_eq!(admin.post("/reload", &json!({})).await.status, 200);
     assert_eq!(shown(&admin, "default_max_limit").await["description"], "Eight.");
     assert_eq!(in_force(&admin, "default_max_limit").await, (json!(8), json!("table")));
+    world.end().await;
+}
+
+async fn broken_files_are_refused_without_their_contents(backend: Backend) {
+    let world = World::new(backend).await;
+    let admin = world.user("ada", "administrators").await;
+    let file = |name: &str, text: &str| std::fs::write(world.tenant.folder.join(name), text).unwrap();
+    // Where old settings are in force they stay.
+    file("identity.toml", "\nregistration = \"hidden\"\n");
+    let refused = admin.post("/reload", &json!({})).await;
+    assert_eq!(refused.refusal(), (500, "reload_failed"));
+    let place = "identity.toml line 2: registration: unknown variant";
+    assert!(refused.text.contains(place), "{}", refused.text);
+    assert_eq!(admin.get("/auth/me").await.status, 200);
+    // Another tenant has none yet. Nobody learns what is written there.
+    let other = world.another_tenant().await;
+    std::fs::write(other.folder.join("identity.toml"), "[mail]\nsmtp_url = \"hidden\"\n").unwrap();
+    let stranger = world.at(&other);
+    let login = json!({"method": "password", "username": "ada", "password": "wrong"});
+    let register = json!({"username": "eve", "email": "eve@example.com", "password": "correct horse battery"});
+    for answer in [stranger.post("/auth/login", &login).await, stranger.post("/auth/register", &register).await] {
+        assert_eq!(answer.refusal(), (503, "config_broken"), "{}", answer.text);
+        assert!(answer.text.contains("identity.toml") && !answer.text.contains("hidden"), "{}", answer.text);
+    }
+    std::fs::write(other.folder.join("identity.toml"), "").unwrap();
+    assert_eq!(stranger.post("/auth/login", &login).await.refusal(), (401, "credentials_invalid"), "it is mended");
+    std::fs::write(other.folder.join("rules.toml"), "[[rules]]\ntable = \"hidden\"\n").unwrap();
+    let root = world.user_of(&other, "ada", "administrators").await;
+    let answer = root.query(json!({"action": "select", "table": "items"})).await;
+    assert_eq!(answer.refusal(), (503, "config_broken"), "{}", answer.text);
+    assert!(answer.text.contains("rules.toml") && !answer.text.contains("hidden"), "{}", answer.text);
     world.end().await;
 }

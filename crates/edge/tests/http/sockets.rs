@@ -105,6 +105,35 @@ async fn large_heads_and_bodies_end_the_connection() {
     assert!(waiting.starts_with("HTTP/1.1 413"), "no 100 for what is refused anyway: {waiting}");
 }
 
+/// What two servers could read as two different requests (RFC 9112, sections 6.1 and 6.3) never leads to a second one.
+#[tokio::test]
+async fn nothing_is_smuggled_behind_lengths_that_contradict() {
+    let running = running(config()).await;
+    let post =
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n";
+    let hidden = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let chunked = format!("c\r\n{{\"text\":\"x\"}}\r\n0\r\n\r\n{hidden}");
+    for lengths in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        let answer = talk(running.address, format!("{post}{lengths}\r\n{chunked}")).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{lengths}: {answer}");
+    }
+    for lengths in [
+        "Content-Length: 12\r\nContent-Length: 13\r\n",
+        "Content-Length: 12, 13\r\n",
+        "Content-Length: +12\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
+        "Transfer-Encoding: gzip\r\nContent-Length: 12\r\n",
+    ] {
+        let answer = talk(running.address, format!("{post}{lengths}\r\n{{\"text\":\"x\"}}{hidden}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{lengths}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{lengths}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_dawdles_is_cut_off() {
     let running = running(EdgeConfig { header_timeout: Span(Duration::from_millis(300)), ..config() }).await;

@@ -1,5 +1,7 @@
 //! The own account: seen, changed, removed.
 
+use std::sync::Arc;
+
 use kernel::{Error, Principal, Reason, Result, Secret, Tenant, ability};
 use store::Value;
 
@@ -8,6 +10,7 @@ use crate::{
     Identity, User,
     entry::{Visitor, refused},
     fitness,
+    second_factor::{self, Proof},
     tables::{
         profiles, removal, sessions,
         users::{self, Lookup},
@@ -37,6 +40,8 @@ pub(crate) struct Farewell {
     pub(crate) password: Option<Secret>,
     /// The user name, from users who have no password.
     pub(crate) confirm: Option<String>,
+    /// From users who have a second factor.
+    pub(crate) second_factor: Option<Proof>,
 }
 
 impl Identity {
@@ -110,11 +115,11 @@ impl Identity {
     /// Removes the caller with credentials, sessions, keys and profile. What the tenant's tables say of the user's number
     /// stays.
     ///
-    /// Errors: 403 `session_required`; 400 `field_missing`, `field_invalid`; 401 `credentials_invalid`; 409
+    /// Errors: 403 `session_required`; 400 `field_missing`, `field_invalid`; 401 `credentials_invalid`, `code_invalid`; 409
     /// `last_administrator`; 429; 503.
     pub(crate) async fn delete_own_account(
         &self,
-        tenant: &Tenant,
+        tenant: &Arc<Tenant>,
         visitor: &Visitor,
         caller: &Principal,
         farewell: Farewell,
@@ -123,21 +128,26 @@ impl Identity {
         let password = ("password", farewell.password.as_ref());
         let proved = self.prove(&open, visitor, caller, password, Otherwise::Name(farewell.confirm.as_deref())).await?;
         let (ddl, id, still) = (open.system.ddl(), caller.id, proved.still());
+        let (owner, proof) = (second_factor::Owner::new(&open, id), farewell.second_factor);
+        let is_tried = proof.is_some();
         let context = visitor.context(caller.user());
-        let removed = open.system.transaction(&context, move |transaction| {
-            let (ddl, still) = (ddl.clone(), still.clone());
+        let removing = open.system.transaction(&context, move |transaction| {
+            let (ddl, still, owner, proof) = (ddl.clone(), still.clone(), owner.clone(), proof.clone());
             Box::pin(async move {
                 removal::refuse_last_administrator(transaction, &ddl, id).await?;
                 match users::lock(transaction, &ddl, id).await? {
                     Some(locked) if still(&locked) => {}
                     _ => return Err(refused().into()),
                 }
+                second_factor::require(&owner, transaction, &ddl, proof.as_ref()).await?;
                 let ended = sessions::end_all(transaction, &ddl, id, None).await?;
                 removal::remove(transaction, &ddl, id).await?;
                 Ok(ended)
             })
         });
-        self.sessions.end(&removed.await?);
+        let removing = async { Ok(removing.await?) };
+        let ended = if is_tried { self.with_code(tenant, visitor, caller, removing).await? } else { removing.await? };
+        self.sessions.end(&ended);
         self.keys.doubt_of(id);
         tracing::info!(
             target: "audit", action = "delete-account", outcome = "ok", status = 204, tenant = tenant.name, user = caller.number,

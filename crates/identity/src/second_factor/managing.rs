@@ -204,13 +204,13 @@ impl Identity {
     }
 
     /// Does what takes a code, at the pace of codes.
-    async fn with_code(
+    pub(crate) async fn with_code<T>(
         &self,
         tenant: &Tenant,
         visitor: &Visitor,
         caller: &Principal,
-        work: impl Future<Output = Result<()>>,
-    ) -> Result<()> {
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let targets = Target::code(tenant.id, &caller.id.to_string(), visitor.client);
         self.backoff.attempt(targets, Instant::now())?;
         let outcome = work.await;
@@ -234,6 +234,22 @@ where
         })
     });
     Ok(done.await?)
+}
+
+/// Takes a proof from users who have a second factor in force, and nothing from others. The user's row is locked.
+///
+/// Errors: 400 `field_missing`, 401 `code_invalid`.
+pub(crate) async fn require(
+    owner: &Owner,
+    transaction: &mut Transaction<'_>,
+    ddl: &Ddl,
+    proof: Option<&Proof>,
+) -> store::Result<()> {
+    if !second_factors::is_in_force(transaction, ddl, owner.user).await? {
+        return Ok(());
+    }
+    let missing = || Error::new(Reason::FieldMissing, "Send a code of the second factor, too").at("code");
+    prove(owner, transaction, ddl, proof.ok_or_else(missing)?).await
 }
 
 /// Takes a proof of a second factor in force.

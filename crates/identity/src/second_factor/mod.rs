@@ -15,7 +15,7 @@ use kernel::{
 use store::{Ddl, OpenTenant, Transaction};
 use uuid::Uuid;
 
-pub(crate) use self::{entering::required, ticket::Tries};
+pub(crate) use self::{entering::required, managing::require, ticket::Tries};
 use crate::tables::second_factors::{self, FACTORS, Factor};
 
 /// What proves that somebody has the second factor.
@@ -30,10 +30,16 @@ pub(crate) enum Proof {
 impl Proof {
     /// Errors: 400 `field_missing`, `field_invalid` unless it is one of the two.
     pub(crate) fn of(code: Option<Secret>, recovery_code: Option<Secret>) -> Result<Self> {
+        let missing = || Error::new(Reason::FieldMissing, "This field is required").at("code");
+        Self::maybe(code, recovery_code)?.ok_or_else(missing)
+    }
+
+    /// None where neither was sent. Errors: 400 `field_invalid` where both were.
+    pub(crate) fn maybe(code: Option<Secret>, recovery_code: Option<Secret>) -> Result<Option<Self>> {
         match (code, recovery_code) {
-            (Some(code), None) => Ok(Self::Code(code)),
-            (None, Some(code)) => Ok(Self::RecoveryCode(code)),
-            (None, None) => Err(Error::new(Reason::FieldMissing, "This field is required").at("code")),
+            (Some(code), None) => Ok(Some(Self::Code(code))),
+            (None, Some(code)) => Ok(Some(Self::RecoveryCode(code))),
+            (None, None) => Ok(None),
             (Some(_), Some(_)) => {
                 let message = "Send either a code or a recovery code, not both";
                 Err(Error::new(Reason::FieldInvalid, message).at("recovery_code"))
@@ -52,14 +58,14 @@ impl Proof {
 
 /// Whose second factor it is, and the key to it.
 #[derive(Clone)]
-struct Owner {
+pub(crate) struct Owner {
     key: SealingKey,
     tenant: TenantId,
     user: Uuid,
 }
 
 impl Owner {
-    fn new(open: &OpenTenant, user: Uuid) -> Self {
+    pub(crate) fn new(open: &OpenTenant, user: Uuid) -> Self {
         Self { key: open.key.clone(), tenant: open.tenant.id, user }
     }
 

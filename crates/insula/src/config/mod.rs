@@ -6,6 +6,7 @@ mod alias;
 mod layer;
 mod load;
 mod mistake;
+mod refused;
 mod repair;
 mod schema;
 mod secret_file;
@@ -19,7 +20,7 @@ use audit::AuditConfig;
 use columns::SystemColumnsConfig;
 use edge::EdgeConfig;
 use identity::IdentityConfig;
-use kernel::{Secret, columns::ColumnChoices, seal::SealingKey, settings::Preference};
+use kernel::{Secret, columns::ColumnChoices, settings::Preference};
 use query::QueryConfig;
 use serde::{Deserialize, Serialize};
 use store::StoreConfig;
@@ -124,49 +125,6 @@ impl Config {
     /// Which tables get system columns, by whatever name it was said.
     pub(crate) fn system_columns(&self) -> SystemColumnsConfig {
         self.system_columns.clone().with(&self.system_column_overrides, &self.core_system_column_overrides)
-    }
-
-    /// What the types alone cannot refuse: the path of each wrong value and what is wrong with it.
-    fn refused(&self) -> Vec<(String, String)> {
-        let mut refused = Vec::new();
-        if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
-            refused.push(("log.level", format!("{:?} is not a log level: {error}", self.log.level)));
-        }
-        let keys = [("master_key", &self.master_key), ("previous_master_key", &self.previous_master_key)];
-        for (path, key) in keys {
-            if key.as_ref().is_some_and(|key| SealingKey::from_text(key.expose()).is_none()) {
-                refused.push((path, "a master key is 32 bytes as base64 without padding".to_owned()));
-            }
-        }
-        let powers = [
-            ("query.min_reload_power", self.query.min_reload_power),
-            ("query.min_manual_restart_power", self.query.min_manual_restart_power),
-        ];
-        for (path, power) in powers {
-            if power.is_some_and(|power| !(1..=100).contains(&power)) {
-                refused.push((path, "a power is a number from 1 to 100".to_owned()));
-            }
-        }
-        if let Some(command) = &self.master_key_command {
-            if command.first().is_none_or(String::is_empty) {
-                refused
-                    .push(("master_key_command", "write a program and its arguments: [\"program\", \"…\"]".to_owned()));
-            }
-            if self.master_key.is_some() {
-                refused.push(("master_key_command", "master_key is set too; keep one of them".to_owned()));
-            }
-        }
-        for (path, place) in [("store.database", &self.store.database), ("store.control", &self.store.control)] {
-            let place = place.expose();
-            let schemes = ["postgres://", "postgresql://", "mysql://", "mariadb://"];
-            if place != "sqlite" && !schemes.iter().any(|scheme| place.starts_with(scheme)) {
-                refused.push((path, "write \"sqlite\" or a URL that begins with postgres:// or mysql://".to_owned()));
-            }
-        }
-        let refused = refused.into_iter().map(|(path, problem)| (path.to_owned(), problem));
-        refused
-            .chain(self.identity.mistakes().into_iter().map(|(key, problem)| (format!("identity.{key}"), problem)))
-            .collect()
     }
 }
 

@@ -99,6 +99,7 @@ pub(crate) struct Node {
     /// A column, with `op`.
     column: Option<String>,
     /// The comparison.
+    #[schema(inline)]
     op: Option<Op>,
     /// What it is compared with: a value, a list for `in`, `[min, max]` for `between`, nothing for the null tests.
     #[serde(default, deserialize_with = "present")]

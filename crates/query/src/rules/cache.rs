@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use kernel::{Error, Group, Result, Soon, Tenant, TenantId, soon, toolkits::ToolkitTerms};
+use kernel::{Error, Group, Reason, Result, Soon, Tenant, TenantId, soon, toolkits::ToolkitTerms};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::{Schema, Table};
@@ -66,12 +66,14 @@ impl Rules {
         Self(Cache::new(tenants as usize))
     }
 
-    /// The rules of a tenant, read at the first request for it.
+    /// The rules of a tenant, read at the first request for it. Errors: 503 `config_broken` where their file is broken,
+    /// which the log tells.
     pub fn of<'a>(&'a self, tenant: &'a Tenant) -> Soon<'a, Result<Arc<TenantRules>>> {
         match self.0.get(&tenant.id) {
             Some(rules) => soon::now(Ok(rules)),
             None => soon::later(async {
-                let rules = Arc::new(TenantRules::new(RuleBook::load(&tenant.folder).await?));
+                let book = RuleBook::load(&tenant.folder).await.map_err(at_first)?;
+                let rules = Arc::new(TenantRules::new(book));
                 self.0.insert(tenant.id, Arc::clone(&rules));
                 Ok(rules)
             }),
@@ -91,6 +93,12 @@ impl Rules {
         }
         Ok(count)
     }
+}
+
+/// There are no old rules that could stay in force. Callers learn no more than whom to ask.
+fn at_first(mistake: Error) -> Error {
+    let message = "This tenant's rules.toml is broken; the server's log names the line";
+    Error::new(Reason::ConfigBroken, message).because(mistake)
 }
 
 /// Checks every rule against the catalogue.

@@ -31,9 +31,11 @@ pub struct SqliteConfig {
     /// `true`: an acknowledged write survives a loss of power (`synchronous=FULL`). `false`: it survives a killed
     /// process alone (`NORMAL`).
     pub durable: bool,
-    /// Connections for reading that one open tenant may have.
+    /// Connections for reading that one open tenant may have, from 1 to 1,000; two at the least are kept.
+    #[schemars(range(min = 1, max = 1_000))]
     pub readers: usize,
-    /// Seconds after which a read is cancelled.
+    /// Seconds after which a read is cancelled, from 1 to 86,400.
+    #[schemars(range(min = 1, max = 86_400))]
     pub read_timeout_seconds: u64,
 }
 

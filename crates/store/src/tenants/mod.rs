@@ -57,11 +57,13 @@ pub struct StoreConfig {
     /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
     /// nodes on one server.
     pub control: kernel::Secret,
-    /// Tenants that are kept open at once, as far as the limit on open files goes: five for each on SQLite.
+    /// Tenants that are kept open at once, from 1 to 1,000,000, as far as the limit on open files goes: five for each on SQLite.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_open: u64,
     /// Time without a request after which a tenant is closed.
     pub idle: Span,
-    /// Connections to each PostgreSQL or MariaDB server.
+    /// Connections to each PostgreSQL or MariaDB server, from 1 to 10,000.
+    #[schemars(range(min = 1, max = 10_000))]
     pub connections: usize,
     /// How SQLite databases are kept.
     pub sqlite: SqliteConfig,

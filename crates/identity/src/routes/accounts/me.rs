@@ -12,6 +12,7 @@ use crate::{
     Field, Identity,
     accounts::{AccountChange, Farewell, OwnAccount, Profile, ProfileChange},
     routes::{Account, visitor},
+    second_factor::Proof,
 };
 
 /// The caller's account.
@@ -78,7 +79,7 @@ pub(super) struct ChangeMe {
 }
 
 /// What is sent to remove the account.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeleteMe {
     /// The password, from users who have one.
@@ -86,6 +87,12 @@ pub(super) struct DeleteMe {
     password: Option<Secret>,
     /// The user name, from users who have no password.
     confirm: Option<String>,
+    /// The code of the moment, from users who have a second factor.
+    #[schema(value_type = Option<String>, example = "287082")]
+    code: Option<Secret>,
+    /// One of the recovery codes, instead of the code.
+    #[schema(value_type = Option<String>, example = "k7m2p-9xw4q")]
+    recovery_code: Option<Secret>,
 }
 
 /// The caller's account.
@@ -141,7 +148,7 @@ pub(super) async fn change_me(
     responses(
         (status = 204),
         (status = 400, body = edge::Envelope, description = "`field_missing`, `field_invalid`."),
-        (status = 401, body = edge::Envelope, description = "`credentials_invalid`."),
+        (status = 401, body = edge::Envelope, description = "`credentials_invalid`, `code_invalid`."),
         (status = 403, body = edge::Envelope, description = "`session_required`."),
         (status = 409, body = edge::Envelope, description = "`last_administrator`."),
     )
@@ -152,8 +159,8 @@ pub(super) async fn delete_me(
     info: RequestInfo,
     OptionalJson(body): OptionalJson<DeleteMe>,
 ) -> edge::Result {
-    let DeleteMe { password, confirm } = body.unwrap_or(DeleteMe { password: None, confirm: None });
-    let farewell = Farewell { password, confirm };
+    let DeleteMe { password, confirm, code, recovery_code } = body.unwrap_or_default();
+    let farewell = Farewell { password, confirm, second_factor: Proof::maybe(code, recovery_code)? };
     identity.delete_own_account(caller.tenant(), &visitor(info), caller.principal(), farewell).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
