@@ -207,6 +207,13 @@ async fn triggers_learn_who_writes(backend: Backend) {
     let change = fixture.insertion("notes", &[("body", text("x"))]);
     fixture.open.data.write(&context, change).await.unwrap();
     assert_eq!(fixture.json("trail").await, format!("[{{\"id\":1,\"who\":7,\"request\":\"{id}\"}}]"));
+    // The keys are those of the notes, and not of what the trigger writes.
+    fixture.insert("trail", &[("who", Value::Int(8))]).await.unwrap();
+    let notes = fixture.table("notes");
+    let rows = vec![vec![text("y")], vec![text("z")]];
+    let several = Change::Insert(Insert { table: notes, columns: vec![1], rows, guard: None });
+    let applied = fixture.open.data.write(&context, several).await.unwrap();
+    assert_eq!(applied.keys, [[Value::Int(2)], [Value::Int(3)]]);
     fixture.end().await;
 }
 
