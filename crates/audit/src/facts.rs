@@ -14,6 +14,8 @@ const MAX_TEXT: usize = 500;
 const MAX_DETAILS: usize = 24;
 /// Characters of a session's id that are shown. The first 13 are the time at which it began.
 const SESSION_PREFIX: usize = 18;
+/// The outcome of what went well, which is no reason.
+const OK: &str = "ok";
 /// What the command line has in the place of an HTTP method.
 const COMMAND: &str = "CLI";
 
@@ -65,8 +67,9 @@ impl Said {
         let entry = &mut self.line.entry;
         entry.ts = next_moment();
         entry.id = id_at(entry.ts);
-        let reason = Reason::ALL.iter().find(|reason| reason.word() == entry.outcome);
-        if let Some(reason) = reason {
+        if entry.outcome != OK
+            && let Some(reason) = Reason::ALL.iter().find(|reason| reason.word() == entry.outcome)
+        {
             entry.error.get_or_insert_with(|| reason.meaning().to_owned());
             entry.status.get_or_insert(reason.status());
         }
@@ -93,7 +96,7 @@ fn complete(entry: &mut Entry, details: &mut Map<String, Json>, known: &LogConte
             entry.request_id.get_or_insert_with(|| id.to_string());
             entry.client_ip.get_or_insert_with(|| client.to_string());
             entry.method = Some(cut(method.to_string()));
-            if entry.outcome == "ok" {
+            if entry.outcome == OK {
                 entry.status.get_or_insert(200);
             }
         }
@@ -114,7 +117,9 @@ fn complete(entry: &mut Entry, details: &mut Map<String, Json>, known: &LogConte
     }
     match &caller.principal.credential {
         Credential::Session(id) => {
-            entry.session_id_prefix = Some(id.to_string().chars().take(SESSION_PREFIX).collect());
+            let mut text = id.to_string();
+            text.truncate(SESSION_PREFIX);
+            entry.session_id_prefix = Some(text);
         }
         Credential::Key(key) => drop(details.insert("by_key".to_owned(), key.id.as_str().into())),
         Credential::Webhook(token) => drop(details.insert("by_key".to_owned(), token.id.to_string().into())),

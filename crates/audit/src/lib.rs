@@ -9,6 +9,7 @@ mod config;
 mod entry;
 mod facts;
 mod layer;
+mod line;
 mod mover;
 mod routes;
 mod segment;

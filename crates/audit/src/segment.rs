@@ -133,8 +133,7 @@ pub(crate) fn put_aside(folder: &Path, tenant: Uuid, lines: &[Line], most: u64) 
     // Whatever a process that was killed left there ends here.
     let mut bytes = vec![b'\n'];
     for line in lines {
-        serde_json::to_writer(&mut bytes, line)?;
-        bytes.push(b'\n');
+        line.write(&mut bytes)?;
     }
     if size_of(folder, |path| waiting_tenant(path).is_some()) + bytes.len() as u64 > most {
         return Ok(Aside::Full);

@@ -1,6 +1,6 @@
 //! Batches: many statements in one transaction.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use kernel::{Error, Reason, Result, WriteContext};
 use parking_lot::Mutex;
@@ -82,57 +82,89 @@ impl Batch {
     async fn run(&self, transaction: &mut Transaction<'_>) -> store::Result<(Vec<Ran>, bool)> {
         let mut taker = self.sequences.begin();
         let mut ran = Vec::with_capacity(self.items.len());
+        // What is known of the inserts that come next: how many of them to try as one, and then how many, and so on.
+        let mut runs: VecDeque<usize> = VecDeque::new();
         while ran.len() < self.items.len() {
             let rest = &self.items[ran.len()..];
-            let merged = mergeable(rest);
-            if merged > 1
-                && let Some(outcomes) = insert_merged(transaction, &mut taker, &rest[..merged]).await?
-            {
-                ran.extend(outcomes);
+            let size = runs.pop_front().unwrap_or_else(|| mergeable(rest));
+            if size > 1 {
+                match insert_merged(transaction, &mut taker, &rest[..size]).await? {
+                    Merged::Inserted(outcomes) => ran.extend(outcomes),
+                    Merged::Undone(smaller) => smaller.into_iter().rev().for_each(|size| runs.push_front(size)),
+                }
                 continue;
             }
-            // One by one: what cannot be merged, or the rows of a merged insert that failed as a whole.
-            for item in &rest[..merged.max(1)] {
-                let outcome = match item {
-                    None => Ran::Refused,
-                    Some(item) => match run::alone(transaction, &mut taker, item).await? {
-                        Ok(outcome) => Ran::Done(outcome),
-                        Err(error) => Ran::Failed(error.into()),
-                    },
-                };
-                let failed = !matches!(outcome, Ran::Done(_));
-                ran.push(outcome);
-                if failed && self.rollback_on_error {
-                    return Ok((ran, false));
-                }
+            let outcome = match &rest[0] {
+                None => Ran::Refused,
+                Some(item) => match run::alone(transaction, &mut taker, item).await? {
+                    Ok(outcome) => Ran::Done(outcome),
+                    Err(error) => Ran::Failed(error.into()),
+                },
+            };
+            let failed = !matches!(outcome, Ran::Done(_));
+            ran.push(outcome);
+            if failed && self.rollback_on_error {
+                return Ok((ran, false));
             }
         }
         Ok((ran, true))
     }
 }
 
-/// Inserts the rows of several statements as one; none where that failed and was undone.
+/// What came of inserts that were tried as one.
+enum Merged {
+    Inserted(Vec<Ran>),
+    /// They failed and were undone; smaller groups of them to try next, in their order.
+    Undone(Vec<usize>),
+}
+
+impl Merged {
+    /// Each by itself, which tells what is wrong with whom.
+    fn one_by_one(size: usize) -> Self {
+        Self::Undone(vec![1; size])
+    }
+
+    /// What to try after an error. Rows that a rule refused are left to themselves, and those between them stay together;
+    /// otherwise nothing says which row is guilty, so that halves are tried.
+    fn after(error: &store::Error, size: usize) -> Self {
+        let store::Error::GuardRefused(refused) = error else {
+            return Self::Undone(vec![size / 2, size - size / 2]);
+        };
+        let (mut groups, mut next) = (Vec::new(), 0);
+        for &place in refused {
+            groups.extend((place > next).then_some(place - next));
+            groups.push(1);
+            next = place + 1;
+        }
+        groups.extend((size > next).then_some(size - next));
+        // Smaller in any case, so that this comes to an end.
+        if groups.len() > 1 { Self::Undone(groups) } else { Self::one_by_one(size) }
+    }
+}
+
+/// Inserts the rows of several statements as one.
 async fn insert_merged(
     transaction: &mut Transaction<'_>,
     taker: &mut Taker<'_>,
     items: &[Option<Prepared>],
-) -> store::Result<Option<Vec<Ran>>> {
+) -> store::Result<Merged> {
+    let alone = Ok(Merged::one_by_one(items.len()));
     let writes: Vec<&Write> =
         items.iter().filter_map(|item| insert_of(item.as_ref())).map(|(write, _)| write).collect();
-    let Some(first) = writes.first() else { return Ok(None) };
+    let Some(first) = writes.first() else { return alone };
     // What a toolkit describes wrongly is told to each statement by itself.
-    let Ok(counters) = first.counters() else { return Ok(None) };
+    let Ok(counters) = first.counters() else { return alone };
     let numbers = run::numbers(transaction, taker, counters, writes.len()).await?;
     let (mut all, mut told) = (None::<Insert>, Vec::with_capacity(writes.len()));
     for (index, write) in writes.iter().enumerate() {
-        let Ok((Change::Insert(insert), values)) = write.filled(&numbers, index) else { return Ok(None) };
+        let Ok((Change::Insert(insert), values)) = write.filled(&numbers, index) else { return alone };
         told.push(values);
         match &mut all {
             Some(all) => all.rows.extend(insert.rows),
             None => all = Some(insert),
         }
     }
-    let Some(all) = all else { return Ok(None) };
+    let Some(all) = all else { return alone };
     transaction.savepoint().await?;
     match transaction.apply(&Change::Insert(all)).await {
         Ok(applied) => {
@@ -140,21 +172,23 @@ async fn insert_merged(
             let outcome = |((index, write), told): ((usize, &&Write), _)| {
                 Ran::Done(written(&write.access.table, &applied, index, 1, told, write.warnings.clone()))
             };
-            Ok(Some(writes.iter().enumerate().zip(told).map(outcome).collect()))
+            Ok(Merged::Inserted(writes.iter().enumerate().zip(told).map(outcome).collect()))
         }
         Err(error) if run::is_fatal(&error) => Err(error),
-        Err(_) => transaction.rollback_to_savepoint().await.map(|()| None),
+        Err(error) => {
+            transaction.rollback_to_savepoint().await?;
+            // Every try takes numbers of counters, which are not to be wasted.
+            if first.pending.is_empty() { Ok(Merged::after(&error, items.len())) } else { alone }
+        }
     }
 }
 
 /// How many statements from the first on are inserts of the same columns under the same guard.
 fn mergeable(items: &[Option<Prepared>]) -> usize {
     let Some((first, into)) = items.first().and_then(|item| insert_of(item.as_ref())) else { return 0 };
-    let guard = |insert: &Insert| insert.guard.as_ref().map(|guard| guard.0.clone());
-    let guarded = guard(into);
     let same = |item: &&Option<Prepared>| {
         insert_of(item.as_ref()).is_some_and(|(write, insert)| {
-            insert.columns == into.columns && write.pending == first.pending && guard(insert) == guarded
+            insert.columns == into.columns && write.pending == first.pending && insert.guard == into.guard
         })
     };
     items.iter().take_while(same).count()

@@ -226,9 +226,7 @@ impl Service {
                 if !room.rights.group.allow_batch_operations {
                     return Err(Error::plain(Reason::BatchDenied).at("queries"));
                 }
-                // Whoever may not use the table at all is told so once.
-                scope(room, &environment, query, &Item::default())?;
-                let prepared = items.iter().map(|item| prepare(room, &environment, query, item, &limits)).collect();
+                let prepared = prepare_all(room, &environment, query, items, &limits)?;
                 Box::pin(batch::run(&room.open, &context, prepared, *rollback_on_error)).await
             }
         }
@@ -304,12 +302,32 @@ pub(crate) fn prepare(
     item: &Item,
     limits: &Limits,
 ) -> Result<Prepared> {
-    let scope = scope(room, environment, query, item)?;
-    Ok(match query.action {
-        Action::Select => Prepared::Select(select::select(&scope, item, limits)?),
-        Action::Count => Prepared::Count(select::count(&scope, item, limits)?),
-        Action::Insert => Prepared::Write(write::insert(&scope, item)?),
-        Action::Update => Prepared::Write(write::update(&scope, item, limits)?),
-        Action::Delete => Prepared::Write(write::delete(&scope, item, limits)?),
+    prepare_in(&scope(room, environment, query, item)?, query.action, item, limits)
+}
+
+/// Compiles the statements of a batch. Errors: what refuses them all, because of the table.
+fn prepare_all(
+    room: &Room,
+    environment: &Environment<'_>,
+    query: &Query,
+    items: &[Item],
+    limits: &Limits,
+) -> Result<Vec<Result<Prepared>>> {
+    // Whoever may not use the table at all is told so once.
+    let shared = scope(room, environment, query, &Item::default())?;
+    let prepare = |item: &Item| match &item.joins {
+        None => prepare_in(&shared, query.action, item, limits),
+        Some(_) => prepare(room, environment, query, item, limits),
+    };
+    Ok(items.iter().map(prepare).collect())
+}
+
+fn prepare_in(scope: &Scope<'_>, action: Action, item: &Item, limits: &Limits) -> Result<Prepared> {
+    Ok(match action {
+        Action::Select => Prepared::Select(select::select(scope, item, limits)?),
+        Action::Count => Prepared::Count(select::count(scope, item, limits)?),
+        Action::Insert => Prepared::Write(write::insert(scope, item)?),
+        Action::Update => Prepared::Write(write::update(scope, item, limits)?),
+        Action::Delete => Prepared::Write(write::delete(scope, item, limits)?),
     })
 }

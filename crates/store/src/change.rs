@@ -39,7 +39,7 @@ pub struct BuiltInsert {
     pub table: Arc<Table>,
     /// The insert.
     pub insert: Statement,
-    /// Counts the rows that satisfy the guard; its values are those behind the key.
+    /// Finds the row if it satisfies the guard; its values are those behind the key.
     pub guard: Option<Statement>,
 }
 
@@ -70,8 +70,22 @@ pub struct Delete {
 }
 
 /// A condition on rows as they would be. A row that misses it undoes the change with [`Error::GuardRefused`].
+/// Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct Guard(pub Condition);
+pub struct Guard(Arc<Condition>);
+
+impl Guard {
+    /// The guard that lets rows pass which satisfy a condition.
+    pub fn new(condition: Condition) -> Self {
+        Self(Arc::new(condition))
+    }
+}
+
+impl PartialEq for Guard {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
 
 /// What a change did.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +148,8 @@ impl Insert {
                 return Err(Error::NoKey(table.name.clone()));
             }
             // Some key, whose place is before all others.
-            let mut check = table.dialect.select(&check(&table, &[vec![Value::Null; table.key.len()]], guard));
+            let mut select = satisfying(&table, &[vec![Value::Null; table.key.len()]], guard);
+            let mut check = table.dialect.select(select.expr(Expr::cust("1")));
             check.values.drain(..table.key.len());
             Ok(check)
         });
@@ -142,11 +157,19 @@ impl Insert {
     }
 }
 
-/// Counts the rows with these keys that satisfy a guard.
-fn check(table: &Table, keys: &[Vec<Value>], guard: &Guard) -> SelectStatement {
-    let mut select = Query::select();
-    select.expr(Expr::col(Asterisk).count()).from(table.reference());
-    select.cond_where(among(table, keys).add(guard.0.clone()));
+/// From the rows with these keys those that satisfy a guard; what to tell of them is for the caller to say.
+///
+/// Several rows are first found by their keys, and then looked at: the limit cuts nothing off, but keeps the database from
+/// looking for them by what the guard says of them, such as all rows of one author.
+fn satisfying(table: &Table, keys: &[Vec<Value>], guard: &Guard) -> SelectStatement {
+    let (mut select, guard) = (Query::select(), Condition::clone(&guard.0));
+    if keys.len() == 1 {
+        select.from(table.reference()).cond_where(among(table, keys).add(guard));
+        return select;
+    }
+    let mut found = Query::select();
+    found.column(Asterisk).from(table.reference()).cond_where(among(table, keys)).limit(keys.len() as u64);
+    select.from_subquery(found, Alias::new(&*table.name)).cond_where(guard);
     select
 }
 
@@ -173,9 +196,20 @@ impl Transaction<'_> {
             let rows = self.run(&statement).await?;
             return Ok(Applied { rows, keys: Vec::new() });
         }
-        let keys: Vec<Vec<Value>> = self.fetch(&statement).await?.into_iter().map(|Row(values)| values).collect();
-        if let Some(guard) = &insert.guard {
-            self.check(table, &keys, guard).await?;
+        let mut keys = Vec::with_capacity(insert.rows.len());
+        if table.key_is_row_id {
+            for row in &insert.rows {
+                let values = row.iter().cloned().map(Into::into).collect();
+                let statement = Statement { sql: Arc::clone(&statement.sql), values };
+                self.insert_returning_keys(table, &statement, &mut keys).await?;
+            }
+        } else {
+            self.insert_returning_keys(table, &statement, &mut keys).await?;
+        }
+        if let Some(guard) = &insert.guard
+            && !self.satisfies(table, &keys, guard).await?
+        {
+            return Err(Error::GuardRefused(self.refused(table, &keys, guard).await?));
         }
         Ok(Applied { rows: keys.len() as u64, keys })
     }
@@ -185,16 +219,33 @@ impl Transaction<'_> {
             let rows = self.run(&row.insert).await?;
             return Ok(Applied { rows, keys: Vec::new() });
         }
-        let keys: Vec<Vec<Value>> = self.fetch(&row.insert).await?.into_iter().map(|Row(values)| values).collect();
+        let mut keys = Vec::with_capacity(1);
+        self.insert_returning_keys(&row.table, &row.insert, &mut keys).await?;
         if let (Some(guard), Some(key)) = (&row.guard, keys.first()) {
             let values = key.iter().cloned().map(Into::into).chain(guard.values.iter().cloned()).collect();
             let guard = Statement { sql: Arc::clone(&guard.sql), values };
-            let satisfied = self.fetch(&guard).await?.first().ok_or(Error::GuardRefused)?.int(0)?;
-            if satisfied != 1 {
-                return Err(Error::GuardRefused);
+            if self.fetch(&guard).await?.is_empty() {
+                return Err(Error::GuardRefused(vec![0]));
             }
         }
         Ok(Applied { rows: keys.len() as u64, keys })
+    }
+
+    /// Runs what [`insert_statement`] built, and adds the keys of the new rows.
+    async fn insert_returning_keys(
+        &mut self,
+        table: &Table,
+        statement: &Statement,
+        keys: &mut Vec<Vec<Value>>,
+    ) -> Result<()> {
+        if !table.key_is_row_id {
+            keys.extend(self.fetch(statement).await?.into_iter().map(|Row(values)| values));
+        } else if self.run(statement).await? > 0
+            && let Some(number) = self.last_row_id()
+        {
+            keys.push(vec![Value::Int(number)]);
+        }
+        Ok(())
     }
 
     async fn update(&mut self, update: &Update) -> Result<Applied> {
@@ -205,7 +256,9 @@ impl Transaction<'_> {
             return Ok(Applied { rows, keys: Vec::new() });
         };
         let keys = self.update_returning_keys(update).await?;
-        self.check(table, &keys, guard).await?;
+        if !self.satisfies(table, &keys, guard).await? {
+            return Err(Error::GuardRefused(Vec::new()));
+        }
         Ok(Applied { rows: keys.len() as u64, keys: Vec::new() })
     }
 
@@ -243,28 +296,39 @@ impl Transaction<'_> {
         Ok(Applied { rows, keys: Vec::new() })
     }
 
-    /// Counts the rows that satisfy the guard; all of them must.
-    async fn check(&mut self, table: &Table, keys: &[Vec<Value>], guard: &Guard) -> Result<()> {
+    /// Whether all rows with these keys satisfy a guard.
+    async fn satisfies(&mut self, table: &Table, keys: &[Vec<Value>], guard: &Guard) -> Result<bool> {
         if keys.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let rows = self.rows(&check(table, keys, guard)).await?;
-        let satisfied = rows.first().ok_or(Error::GuardRefused)?.int(0)?;
-        if satisfied == keys.len() as i64 { Ok(()) } else { Err(Error::GuardRefused) }
+        let count = self.rows(satisfying(table, keys, guard).expr(Expr::col(Asterisk).count())).await?;
+        Ok(count.first().map_or(Ok(0), |row| row.int(0))? == keys.len() as i64)
+    }
+
+    /// The places of the rows that do not satisfy a guard, where some do not.
+    async fn refused(&mut self, table: &Table, keys: &[Vec<Value>], guard: &Guard) -> Result<Vec<usize>> {
+        if keys.len() == 1 {
+            return Ok(vec![0]);
+        }
+        let satisfied = self.rows(satisfying(table, keys, guard).exprs(table.key_columns())).await?;
+        let refused = |index: &usize| !satisfied.iter().any(|Row(key)| *key == keys[*index]);
+        Ok((0..keys.len()).filter(refused).collect())
     }
 }
 
-/// The insert with the keys of the new rows as its answer.
+/// The insert with the keys of the new rows as its answer. Where SQLite tells the key by itself, it is that of one row and
+/// answers nothing: RETURNING makes SQLite keep a copy of every page that it touches, and a table for the answer.
 fn insert_statement(insert: &Insert) -> Result<Statement> {
     let table = &insert.table;
     let mut statement = Query::insert();
     statement.into_table(table.reference());
     statement.columns(insert.columns.iter().map(|position| Alias::new(&*table.columns[*position].name)));
-    for row in &insert.rows {
+    let rows = if table.key_is_row_id { insert.rows.get(..1).unwrap_or_default() } else { &insert.rows };
+    for row in rows {
         let values = row.iter().cloned().map(Expr::from);
         statement.values(values).map_err(|error| Error::Driver(error.to_string().into()))?;
     }
-    if !table.key.is_empty() {
+    if !table.key.is_empty() && !table.key_is_row_id {
         statement.returning(ReturningClause::Exprs(bare_key(table)));
     }
     let mut built = table.dialect.build(&statement);
@@ -363,4 +427,35 @@ fn among(table: &Table, keys: &[Vec<Value>]) -> Condition {
         let pairs = columns.iter().cloned().zip(key.iter().cloned());
         any.add(pairs.fold(Condition::all(), |all, (column, value)| all.add(column.eq(Expr::from(value)))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use sea_query::{Asterisk, Condition, Expr, ExprTrait};
+
+    use super::{Guard, satisfying};
+    use crate::{Dialect, Value, schema};
+
+    /// A database that goes by what a guard says looks at all rows of an author.
+    #[test]
+    fn new_rows_are_looked_at_by_their_keys() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = "CREATE TABLE m (code TEXT PRIMARY KEY, author INT); CREATE INDEX m_author ON m (author)";
+        connection.execute_batch(sql).unwrap();
+        let schema = schema::sqlite::read(&connection).unwrap();
+        let table = schema.table("m").unwrap();
+        let guard = Guard::new(Condition::all().add(table.col(None, 1).eq(1)));
+        for count in [1, 2, 20, 100] {
+            let keys: Vec<_> = (0..count).map(|number| vec![Value::from(format!("{number}"))]).collect();
+            let select = satisfying(table, &keys, &guard).expr(Expr::col(Asterisk).count()).to_owned();
+            let plan = format!("EXPLAIN QUERY PLAN {}", Dialect::Sqlite.select(&select).sql);
+            let mut plan = connection.prepare(&plan).unwrap();
+            let mut rows = plan.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let step: String = row.get("detail").unwrap();
+                assert!(!step.contains("m_author"), "{count} rows: {step}");
+            }
+        }
+    }
 }

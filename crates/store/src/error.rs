@@ -30,9 +30,9 @@ pub enum Error {
     /// A statement names a table or column that the database does not have (any more).
     #[error("schema out of date: {0}")]
     SchemaStale(Source),
-    /// A row rule refuses a row as it would be.
+    /// A row rule refuses rows as they would be: of an insert those at these places.
     #[error("a row rule refuses the row")]
-    GuardRefused,
+    GuardRefused(Vec<usize>),
     /// Rows of a table without a key cannot be told apart.
     #[error("table {0} has no key")]
     NoKey(String),
@@ -105,7 +105,7 @@ impl From<Error> for kernel::Error {
             Error::Check => Self::plain(Reason::CheckViolation),
             Error::ValueRefused(source) => Self::plain(Reason::ValueInvalid).because(source),
             Error::SchemaStale(source) => Self::plain(Reason::UnknownColumn).because(source),
-            Error::GuardRefused => Self::plain(Reason::RuleDenied),
+            Error::GuardRefused(_) => Self::plain(Reason::RuleDenied),
             Error::NoKey(table) => {
                 Self::new(Reason::KeyRequired, format!("Table {table} has no key; this needs one")).at("table")
             }

@@ -27,6 +27,7 @@ pub mod schema;
 mod scripts;
 mod sqlite;
 mod system_columns;
+mod tally;
 mod tenants;
 mod transaction;
 mod value;
@@ -43,6 +44,7 @@ pub use schema::{Column, OutputColumn, Schema, Table};
 pub use scripts::{AppliedScript, apply_scripts};
 pub use sqlite::SqliteConfig;
 pub use system_columns::{Completed, Lacking, Pace, lacking};
+pub use tally::statements;
 pub use tenants::{
     AfterOpening, FeatureTables, MasterKeys, NewTenant, OpenTenant, SealedColumn, StoreConfig, TenantFilter,
     TenantRecord, TenantSort, Tenants,

@@ -79,18 +79,29 @@ impl Transaction<'_> {
 
     /// Marks a point that [`Self::rollback_to_savepoint`] can return to. Savepoints here do not nest.
     pub async fn savepoint(&mut self) -> Result<()> {
-        self.run(&Statement::fixed("SAVEPOINT item")).await.map(drop)
+        self.control(&["SAVEPOINT item"]).await
     }
 
     /// Undoes everything since the savepoint.
     pub async fn rollback_to_savepoint(&mut self) -> Result<()> {
-        self.run(&Statement::fixed("ROLLBACK TO SAVEPOINT item")).await?;
-        self.release_savepoint().await
+        self.control(&["ROLLBACK TO SAVEPOINT item", "RELEASE SAVEPOINT item"]).await
     }
 
     /// Keeps everything since the savepoint.
     pub async fn release_savepoint(&mut self) -> Result<()> {
-        self.run(&Statement::fixed("RELEASE SAVEPOINT item")).await.map(drop)
+        self.control(&["RELEASE SAVEPOINT item"]).await
+    }
+
+    /// Runs statements without values and answers, on servers in one trip.
+    async fn control(&mut self, statements: &[&'static str]) -> Result<()> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                refuse_lost(connection)?;
+                statements.iter().try_for_each(|sql| sqlite::statement::control(connection, sql))
+            }
+            Connection::Postgres(client) => postgres::control(client, &statements.join("; ")).await,
+            Connection::Mariadb(connection) => mariadb::control(connection, &statements.join("; ")).await,
+        }
     }
 
     pub(crate) async fn run(&mut self, statement: &Statement) -> Result<u64> {
@@ -101,6 +112,14 @@ impl Transaction<'_> {
             }
             Connection::Postgres(client) => postgres::execute(client, statement).await,
             Connection::Mariadb(connection) => mariadb::execute(connection, statement).await,
+        }
+    }
+
+    /// The number of the row that was inserted last, where the database is SQLite.
+    pub(crate) fn last_row_id(&self) -> Option<i64> {
+        match &self.connection {
+            Connection::Sqlite(connection) => Some(connection.last_insert_rowid()),
+            Connection::Postgres(_) | Connection::Mariadb(_) => None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! The tables of one query as the caller sees them: names, visibility of columns, and which rows there are.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use kernel::{Error, Reason, Result, identifier::is_identifier};
 use sea_query::{CaseStatement, Condition, Expr, ExprTrait};
-use store::{Column, Dialect, Table};
+use store::{Column, Dialect, Guard, Table};
 
 use crate::{
     request::Action,
@@ -16,6 +16,8 @@ pub(crate) struct Source {
     pub(crate) access: Arc<TableAccess>,
     /// Row rules that are for this action.
     pub(crate) rules: Vec<usize>,
+    /// The last guard with the columns that it is for: the next row is likely to have the same ones.
+    guard: RefCell<Option<(Vec<usize>, Option<Guard>)>>,
 }
 
 /// All tables of a query; the first is the target.
@@ -61,7 +63,7 @@ impl Source {
                 Err(Error::new(Reason::ViewReadOnly, format!("{name} is a view and can only be read")).at("table"))
             }
             Some(None) => Err(denied()),
-            _ => Ok(Self { access, rules }),
+            _ => Ok(Self { access, rules, guard: RefCell::default() }),
         }
     }
 
@@ -92,16 +94,21 @@ impl Source {
     }
 
     /// What must hold for rows as they will be: the rules that allow all columns that are written.
-    pub(crate) fn guard(&self, written: &[usize], environment: &Environment<'_>) -> Result<Option<Condition>> {
+    pub(crate) fn guard(&self, written: &[usize], environment: &Environment<'_>) -> Result<Option<Guard>> {
         if self.rules.is_empty() {
             return Ok(None);
+        }
+        if let Some((_, guard)) = self.guard.borrow().as_ref().filter(|(columns, _)| columns == written) {
+            return Ok(guard.clone());
         }
         let allowing: Vec<_> =
             self.rules().filter(|rule| written.iter().all(|position| rule.allows_column(*position))).collect();
         if allowing.is_empty() {
             return Err(Error::plain(Reason::RuleDenied));
         }
-        Ok(any_of(allowing.into_iter(), environment))
+        let guard = any_of(allowing.into_iter(), environment).map(Guard::new);
+        *self.guard.borrow_mut() = Some((written.to_vec(), guard.clone()));
+        Ok(guard)
     }
 
     /// Whether a row rule of the action lets a column be written.

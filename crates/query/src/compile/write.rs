@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernel::{Error, Principal, Reason, Result};
 use sea_query::{CaseStatement, Condition, Expr};
 use serde_json::{Map, Value as Json, json};
-use store::{Change, Delete, Guard, Insert, Kind, Update, Value};
+use store::{Change, Delete, Insert, Kind, Update, Value};
 
 use super::{
     compare,
@@ -72,7 +72,7 @@ pub(crate) fn insert(scope: &Scope<'_>, item: &Item) -> Result<Write> {
     let generated = Generated::new(scope, |generator| generator.column.on_insert, given)?;
     let nothing_left = values.is_empty() && forced.is_empty() && generated.values.is_empty();
     finish_stripping(&stripped, nothing_left, &mut warnings)?;
-    let guard = target.guard(&written, scope.environment)?.map(Guard);
+    let guard = target.guard(&written, scope.environment)?;
     values.extend(generated.values);
     for name in ["created_by", OWNER] {
         set_caller(scope, name, &mut values);
@@ -102,7 +102,7 @@ pub(crate) fn update(scope: &Scope<'_>, item: &Item, limits: &Limits) -> Result<
     let generated = Generated::new(scope, |generator| generator.column.on_update, given)?;
     let nothing_left = set.is_empty() && forced.is_empty() && generated.values.is_empty();
     finish_stripping(&stripped, nothing_left, &mut warnings)?;
-    let guard = target.guard(&written, scope.environment)?.map(Guard);
+    let guard = target.guard(&written, scope.environment)?;
     for (position, value) in generated.values.into_iter().chain(stamps) {
         set.retain(|(other, _)| *other != position);
         set.push((position, Expr::Value(value.into())));

@@ -9,7 +9,7 @@ use kernel::{BoxFuture, WriteContext};
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, prelude::Queryable};
 use tokio::time::timeout;
 
-use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, transaction};
+use crate::{Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, tally, transaction};
 
 pub(crate) use error::map as map_error;
 
@@ -117,12 +117,12 @@ impl Mariadb {
     {
         let mut guard = RollbackOnDrop(Some(self.connection().await?));
         let connection = guard.connection();
-        connection.query_drop(begin(context)).await.map_err(map_error)?;
+        control(connection, &begin(context)).await?;
         let value = {
             let connection = transaction::Connection::Mariadb(connection);
             work(&mut Transaction::new(connection, context)).await?
         };
-        guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
+        control(guard.connection(), "COMMIT").await?;
         guard.0.take();
         Ok(value)
     }
@@ -136,13 +136,13 @@ impl Mariadb {
         // The level is for the next transaction alone.
         let begin =
             "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        guard.connection().query_drop(begin).await.map_err(map_error)?;
+        control(guard.connection(), begin).await?;
         let context = WriteContext::system();
         let value = {
             let connection = transaction::Connection::Mariadb(guard.connection());
             work(&mut Transaction::new(connection, &context)).await?
         };
-        guard.connection().query_drop("COMMIT").await.map_err(map_error)?;
+        control(guard.connection(), "COMMIT").await?;
         guard.0.take();
         Ok(value)
     }
@@ -185,7 +185,7 @@ impl Drop for RollbackOnDrop {
     fn drop(&mut self) {
         if let Some(mut connection) = self.0.take() {
             tokio::spawn(async move {
-                if connection.query_drop("ROLLBACK").await.is_err() {
+                if control(&mut connection, "ROLLBACK").await.is_err() {
                     let _ = connection.disconnect().await;
                 }
             });
@@ -200,8 +200,15 @@ fn parameters(statement: &Statement) -> Params {
     }
 }
 
+/// Runs statements without values and answers.
+pub(crate) async fn control(connection: &mut Conn, sql: &str) -> Result<()> {
+    tally::add(sql.split(';').count());
+    connection.query_drop(sql).await.map_err(map_error)
+}
+
 /// Runs a statement without an answer and tells how many rows it touched.
 pub(crate) async fn execute(connection: &mut Conn, statement: &Statement) -> Result<u64> {
+    tally::add(1);
     if statement.values.is_empty() {
         connection.query_drop(&*statement.sql).await.map_err(map_error)?;
     } else {
@@ -212,6 +219,7 @@ pub(crate) async fn execute(connection: &mut Conn, statement: &Statement) -> Res
 
 /// Reads rows for the server's own use.
 pub(crate) async fn rows(connection: &mut Conn, statement: &Statement) -> Result<Vec<Row>> {
+    tally::add(1);
     let mut result = connection.exec_iter(&*statement.sql, parameters(statement)).await.map_err(map_error)?;
     let mut found = Vec::new();
     while let Some(row) = result.next().await.map_err(map_error)? {
@@ -227,6 +235,7 @@ pub(crate) async fn json(
     columns: &[OutputColumn],
     out: &mut Vec<u8>,
 ) -> Result<u64> {
+    tally::add(1);
     let mut result = connection.exec_iter(&*statement.sql, parameters(statement)).await.map_err(map_error)?;
     let mut rows = cell::Rows::begin(out, columns);
     while let Some(row) = result.next().await.map_err(map_error)? {

@@ -11,7 +11,8 @@ use kernel::{BoxFuture, WriteContext};
 use tokio_postgres::{NoTls, RowStream};
 
 use crate::{
-    Applied, Change, Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, transaction,
+    Applied, Change, Error, OutputColumn, Result, Row, Schema, Statement, Transaction, bind, cell, schema, tally,
+    transaction,
 };
 
 pub(crate) use error::map as map_error;
@@ -117,18 +118,19 @@ impl Postgres {
                 let keys: Vec<_> = keys.into_iter().map(|Row(values)| values).collect();
                 return Ok(Applied { rows: keys.len() as u64, keys });
             }
+            tally::add(1);
             let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();
             let rows = client.execute_raw(&prepared, values.iter()).await.map_err(map_error)?;
             Ok(Applied { rows, keys: Vec::new() })
         };
-        let (begin, commit) = (client.batch_execute("BEGIN"), client.batch_execute("COMMIT"));
+        let (begin, commit) = (control(&client, "BEGIN"), control(&client, "COMMIT"));
         // Polled in this order for the first time, and so sent in this order.
         let sent = future::join4(begin, set_context(&client, &set, context), write, commit);
         let (begun, set, written, committed) = sent.await;
-        begun.map_err(map_error)?;
+        begun?;
         set?;
         let applied = written.map_err(|error: Error| error.with_columns_of(change.table()))?;
-        committed.map_err(map_error)?;
+        committed?;
         Ok(applied)
     }
 
@@ -141,12 +143,12 @@ impl Postgres {
         let set = prepare(&client, CONTEXT).await?;
         let guard = RollbackOnDrop::new(client);
         let (begun, set) =
-            future::join(guard.client().batch_execute("BEGIN"), set_context(guard.client(), &set, context)).await;
-        begun.map_err(map_error)?;
+            future::join(control(guard.client(), "BEGIN"), set_context(guard.client(), &set, context)).await;
+        begun?;
         set?;
         let connection = transaction::Connection::Postgres(guard.client());
         let value = work(&mut Transaction::new(connection, context)).await?;
-        guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
+        control(guard.client(), "COMMIT").await?;
         guard.finished();
         Ok(value)
     }
@@ -158,10 +160,10 @@ impl Postgres {
     {
         let guard = RollbackOnDrop::new(self.client().await?);
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-        guard.client().batch_execute(begin).await.map_err(map_error)?;
+        control(guard.client(), begin).await?;
         let (connection, context) = (transaction::Connection::Postgres(guard.client()), WriteContext::system());
         let value = work(&mut Transaction::new(connection, &context)).await?;
-        guard.client().batch_execute("COMMIT").await.map_err(map_error)?;
+        control(guard.client(), "COMMIT").await?;
         guard.finished();
         Ok(value)
     }
@@ -199,7 +201,7 @@ impl Drop for RollbackOnDrop {
     fn drop(&mut self) {
         if let Some(client) = self.0.take() {
             tokio::spawn(async move {
-                if client.batch_execute("ROLLBACK").await.is_err() {
+                if control(&client, "ROLLBACK").await.is_err() {
                     drop(Object::take(client));
                 }
             });
@@ -208,6 +210,7 @@ impl Drop for RollbackOnDrop {
 }
 
 async fn set_context(client: &Client, prepared: &tokio_postgres::Statement, context: &WriteContext) -> Result<()> {
+    tally::add(1);
     let user = context.user.map(|number| number.to_string()).unwrap_or_default();
     let request = context.request.map(|id| id.to_string()).unwrap_or_default();
     client.query(prepared, &[&user, &request]).await.map(drop).map_err(map_error)
@@ -218,6 +221,7 @@ async fn prepare(client: &Client, sql: &str) -> Result<tokio_postgres::Statement
 }
 
 async fn query(client: &Client, prepared: &tokio_postgres::Statement, statement: &Statement) -> Result<RowStream> {
+    tally::add(1);
     let values: Vec<_> = statement.values.iter().map(bind::Postgres).collect();
     client.query_raw(prepared, values.iter()).await.map_err(map_error)
 }
@@ -231,8 +235,15 @@ async fn fetch_prepared(
     stream.map_err(map_error).and_then(|row| future::ready(decode::row(&row))).try_collect().await
 }
 
+/// Runs statements without values and answers.
+pub(crate) async fn control(client: &Client, sql: &str) -> Result<()> {
+    tally::add(sql.split(';').count());
+    client.batch_execute(sql).await.map_err(map_error)
+}
+
 /// Runs a statement without an answer and tells how many rows it touched.
 pub(crate) async fn execute(client: &Client, statement: &Statement) -> Result<u64> {
+    tally::add(1);
     if statement.values.is_empty() {
         return client.execute(&*statement.sql, &[]).await.map_err(map_error);
     }

@@ -31,6 +31,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Positions of the columns of the primary key, or of a unique key over columns that are never null.
     pub key: Vec<usize>,
+    /// Whether the key is SQLite's number of the row, which the connection tells of the last one.
+    pub(crate) key_is_row_id: bool,
     /// Unique keys, by the name that the database reports when one is violated.
     pub unique: HashMap<String, Vec<String>>,
     /// The dialect of the database it is in.
@@ -111,6 +113,7 @@ impl Table {
             extensible: !view,
             columns: Vec::new(),
             key: Vec::new(),
+            key_is_row_id: false,
             unique: HashMap::new(),
             dialect,
             by_name: HashMap::new(),

@@ -22,6 +22,10 @@ const UNIQUE: &str = "SELECT m.name, i.name, x.name \
     FROM pragma_table_list m JOIN pragma_index_list(m.name) i JOIN pragma_index_info(i.name) x \
     WHERE m.schema = 'main' AND i.\"unique\" AND NOT i.partial AND x.name IS NOT NULL ORDER BY m.name, i.seq, x.seqno";
 
+/// Tables whose key, where they have one, has no index of its own: it is the number of the row.
+const ROW_IDS: &str = "SELECT m.name FROM pragma_table_list m WHERE m.schema = 'main' AND m.type = 'table' \
+    AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) i WHERE i.origin = 'pk')";
+
 const DEFINITIONS: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema";
 
 /// Catalogues that are in use, by the digest of the definitions.
@@ -72,6 +76,7 @@ fn put_together(connection: &Connection) -> rusqlite::Result<Schema> {
         tables.insert(table.name.clone(), table);
     }
     read_columns(connection, &mut tables)?;
+    read_row_ids(connection, &mut tables)?;
     read_unique(connection, &mut tables)?;
     Ok(Schema::new(tables.into_values()))
 }
@@ -110,6 +115,18 @@ fn read_columns(connection: &Connection, tables: &mut HashMap<String, Table>) ->
             table.columns[*position].has_default = true;
         }
         table.key = key.into_iter().map(|(_, position)| position).collect();
+    }
+    Ok(())
+}
+
+/// Before [`read_unique`], which takes unique keys for the key where there is no other.
+fn read_row_ids(connection: &Connection, tables: &mut HashMap<String, Table>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(ROW_IDS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(table) = tables.get_mut(row.get_ref(0)?.as_str()?) {
+            table.key_is_row_id = table.key.len() == 1;
+        }
     }
     Ok(())
 }
@@ -170,7 +187,10 @@ mod tests {
             .execute_batch(
                 "CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT NOT NULL DEFAULT 'x', l INT AS (length(n)) STORED);
                  CREATE TABLE b (x TEXT, y TEXT, z INT, PRIMARY KEY (y, x)); CREATE UNIQUE INDEX bz ON b (z);
-                 CREATE TABLE c (code TEXT NOT NULL UNIQUE); CREATE VIEW v AS SELECT n FROM a;",
+                 CREATE TABLE c (code TEXT NOT NULL UNIQUE); CREATE VIEW v AS SELECT n FROM a;
+                 CREATE TABLE d (id INTEGER PRIMARY KEY DESC); CREATE TABLE e (id INT PRIMARY KEY);
+                 CREATE TABLE f (id INTEGER PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TABLE g (id INTEGER, n INT, PRIMARY KEY (id));",
             )
             .unwrap();
         let schema = read(&connection).unwrap();
@@ -178,6 +198,8 @@ mod tests {
         assert!(table("a").columns[0].has_default && table("a").columns[1].has_default);
         assert!(table("a").columns[2].generated);
         assert_eq!((table("b").key.clone(), table("c").key.clone()), (vec![1, 0], vec![0]));
+        let by_row_id = ["a", "b", "c", "d", "e", "f", "g", "v"].map(|name| table(name).key_is_row_id);
+        assert_eq!(by_row_id, [true, false, false, false, false, false, true, false]);
         assert_eq!(table("b").unique["bz"], ["z"]);
         assert!(table("v").view && table("v").key.is_empty());
         assert!(schema.table("sqlite_schema").is_none());

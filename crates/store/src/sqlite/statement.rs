@@ -6,11 +6,12 @@ use super::{connection, map_error};
 use crate::{
     Kind, OutputColumn, Result, Row, Statement, Transaction, Value, bind,
     cell::{self, Cell},
-    transaction,
+    tally, transaction,
 };
 
 /// Prepares, or takes from the connection's cache, and binds.
 fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<CachedStatement<'c>> {
+    tally::add(1);
     let mut prepared = prepared(connection, &statement.sql).map_err(map_error)?;
     for (index, value) in statement.values.iter().enumerate() {
         prepared.raw_bind_parameter(index + 1, bind::Sqlite(value)).map_err(map_error)?;
@@ -35,8 +36,15 @@ pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<
     Ok(rows as u64)
 }
 
+/// Runs a statement without values and answer.
+pub(crate) fn control(connection: &Connection, sql: &str) -> Result<()> {
+    tally::add(1);
+    connection.prepare_cached(sql).and_then(|mut prepared| prepared.raw_execute()).map(drop).map_err(map_error)
+}
+
 /// Runs a statement once for each of some rows of values.
 pub(crate) fn execute_each(connection: &Connection, sql: &str, rows: &[Vec<sea_query::Value>]) -> Result<()> {
+    tally::add(rows.len());
     let mut prepared = prepared(connection, sql).map_err(map_error)?;
     for row in rows {
         for (index, value) in row.iter().enumerate() {

@@ -22,7 +22,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{caller::Caller, clock::Clock, connection::File, map_error};
-use crate::{Error, Result, Transaction, transaction};
+use crate::{Error, Result, Transaction, tally, transaction};
 
 /// Writes that share one commit at the most.
 const GROUP: usize = 256;
@@ -294,6 +294,7 @@ fn undo(connection: &Connection) {
 }
 
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    tally::add(1);
     connection.prepare_cached(sql)?.raw_execute().map(drop)
 }
 

@@ -53,7 +53,7 @@ async fn constraints_are_told_apart(backend: Backend) {
 async fn a_guard_undoes_what_it_refuses(backend: Backend) {
     let fixture = Fixture::with_tables(backend, TABLES).await;
     let rooms = fixture.table("rooms");
-    let named = |name: &str| Guard(Condition::all().add(rooms.col(None, 1).eq(name)));
+    let named = |name: &str| Guard::new(Condition::all().add(rooms.col(None, 1).eq(name)));
     let insert = |name: &str, guard: Guard| {
         Change::Insert(Insert {
             table: Arc::clone(&rooms),
@@ -66,7 +66,7 @@ async fn a_guard_undoes_what_it_refuses(backend: Backend) {
     let database = &fixture.open.data;
     database.write(&context, insert("a", named("a"))).await.unwrap();
     let error = database.write(&context, insert("b", named("a"))).await.unwrap_err();
-    assert!(matches!(error, Error::GuardRefused), "{error:?}");
+    assert!(matches!(error, Error::GuardRefused(_)), "{error:?}");
     let update = |value: &str, guard: Guard| {
         Change::Update(Update {
             table: Arc::clone(&rooms),
@@ -77,7 +77,7 @@ async fn a_guard_undoes_what_it_refuses(backend: Backend) {
         })
     };
     let error = database.write(&context, update("z", named("a"))).await.unwrap_err();
-    assert!(matches!(error, Error::GuardRefused), "{error:?}");
+    assert!(matches!(error, Error::GuardRefused(_)), "{error:?}");
     assert_eq!(database.write(&context, update("c", named("c"))).await.unwrap().rows, 1);
     let answer = fixture.json("rooms").await;
     assert!(answer.contains("\"c\"") && !answer.contains("\"b\"") && !answer.contains("\"z\""), "{answer}");
@@ -207,6 +207,13 @@ async fn triggers_learn_who_writes(backend: Backend) {
     let change = fixture.insertion("notes", &[("body", text("x"))]);
     fixture.open.data.write(&context, change).await.unwrap();
     assert_eq!(fixture.json("trail").await, format!("[{{\"id\":1,\"who\":7,\"request\":\"{id}\"}}]"));
+    // The keys are those of the notes, and not of what the trigger writes.
+    fixture.insert("trail", &[("who", Value::Int(8))]).await.unwrap();
+    let notes = fixture.table("notes");
+    let rows = vec![vec![text("y")], vec![text("z")]];
+    let several = Change::Insert(Insert { table: notes, columns: vec![1], rows, guard: None });
+    let applied = fixture.open.data.write(&context, several).await.unwrap();
+    assert_eq!(applied.keys, [[Value::Int(2)], [Value::Int(3)]]);
     fixture.end().await;
 }
 
