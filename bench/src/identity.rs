@@ -121,7 +121,17 @@ mod tests {
     fn round(server: &'static str, connections: usize, per_second: f64, processor_us: Option<f64>) -> Measurement {
         let speed = Speed { requests: 1, errors: 0, per_second, p50: 1, p95: 2, p99: 3, longest: 4 };
         let (round, seconds) = (1, 1.0);
-        Measurement { workload: "read", connections, server, round, seconds, processor_us, peak_kib: None, speed }
+        Measurement {
+            workload: "read",
+            connections,
+            server,
+            round,
+            seconds,
+            processor_us,
+            statements: None,
+            peak_kib: None,
+            speed,
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ mod tests {
             round: 1,
             seconds: 1.0,
             processor_us: None,
+            statements: None,
             peak_kib: None,
             speed: Speed { requests: 1, errors: 0, per_second, p50: 1, p95: 1, p99: 1, longest: 1 },
         };

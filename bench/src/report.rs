@@ -22,6 +22,9 @@ pub(crate) struct Measurement {
     pub(crate) seconds: f64,
     /// The server's processor time for each request, in microseconds.
     pub(crate) processor_us: Option<f64>,
+    /// Statements that the server ran for each request, with those of its work in the background; none where it does not
+    /// tell.
+    pub(crate) statements: Option<f64>,
     /// The most memory that the server held meanwhile, in KiB.
     pub(crate) peak_kib: Option<u64>,
     #[serde(flatten)]
@@ -52,8 +55,19 @@ pub(crate) fn cases(measurements: &[Measurement]) -> Vec<(&'static str, usize)> 
 /// Medians over the rounds, server by server in this order, and each beside one of them.
 pub(crate) fn table(measurements: &[Measurement], servers: &[&str], beside: &str) -> String {
     let mut table = format!(
-        "{:<22} {:<15} {:>9} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7}\n",
-        "workload", "server", "req/s", "spread", "ratio", "p50 µs", "p95 µs", "p99 µs", "CPU s/k", "peak MiB", "errors",
+        "{:<22} {:<15} {:>9} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7}\n",
+        "workload",
+        "server",
+        "req/s",
+        "spread",
+        "ratio",
+        "p50 µs",
+        "p95 µs",
+        "p99 µs",
+        "CPU s/k",
+        "stmt/req",
+        "peak MiB",
+        "errors",
     );
     for case in cases(measurements) {
         let beside_it = Summary::of_case(measurements, case, beside);
@@ -64,10 +78,11 @@ pub(crate) fn table(measurements: &[Measurement], servers: &[&str], beside: &str
                 _ => String::new(),
             };
             let per_thousand = summary.processor_us.map_or_else(String::new, |us| format!("{:.4}", us / 1e3));
+            let statements = summary.statements.map_or_else(String::new, |count| format!("{count:.2}"));
             let peak = summary.peak_kib.map_or_else(String::new, |kib| (kib >> 10).to_string());
             let _ = writeln!(
                 table,
-                "{:<22} {server:<15} {:>9.0} {:>5.0}% {ratio:>6} {:>8} {:>8} {:>8} {per_thousand:>8} {peak:>8} {:>7}",
+                "{:<22} {server:<15} {:>9.0} {:>5.0}% {ratio:>6} {:>8} {:>8} {:>8} {per_thousand:>8} {statements:>8} {peak:>8} {:>7}",
                 format!("{} × {}", case.0, case.1),
                 summary.per_second,
                 summary.spread * 100.0,

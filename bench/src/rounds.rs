@@ -56,12 +56,14 @@ pub(crate) async fn measure_users(
     let (process, name) = (&server.process, server.target.name);
     let connections = users.len();
     process.forget_peak();
+    let statements = process.statements().await;
     let before = process.processor_time();
     let speed = load::drive(server.target.address, name, users, load).await?;
     let used = before.zip(process.processor_time()).map(|(before, after)| after.saturating_sub(before));
     // The warm-up's requests are in the processor's time too, so that their share of it is taken out.
     let share = load.time.as_secs_f64() / (load.warm_up + load.time).as_secs_f64();
     let cost = used.map(|used| used.as_secs_f64() * 1e6 * share / speed.requests as f64);
+    let statements = statements.zip(process.statements().await).map(|(before, after)| after.saturating_sub(before));
     Ok(Measurement {
         workload,
         connections,
@@ -69,6 +71,7 @@ pub(crate) async fn measure_users(
         round,
         seconds: load.time.as_secs_f64(),
         processor_us: cost,
+        statements: statements.map(|statements| statements as f64 * share / speed.requests as f64),
         peak_kib: process.peak_memory(),
         speed,
     })

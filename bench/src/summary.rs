@@ -16,6 +16,7 @@ pub(crate) struct Summary {
     /// The slowest answer of all rounds.
     pub(crate) longest: u32,
     pub(crate) processor_us: Option<f64>,
+    pub(crate) statements: Option<f64>,
     /// The most memory of all rounds.
     pub(crate) peak_kib: Option<u64>,
     pub(crate) errors: usize,
@@ -38,6 +39,7 @@ impl Summary {
             p99: latency(|speed| speed.p99)? as u32,
             longest: rounds.iter().map(|round| round.speed.longest).max()?,
             processor_us: median(rounds.iter().filter_map(|round| round.processor_us).collect()),
+            statements: median(rounds.iter().filter_map(|round| round.statements).collect()),
             peak_kib: rounds.iter().filter_map(|round| round.peak_kib).max(),
             errors: rounds.iter().map(|round| round.speed.errors).sum(),
         })
@@ -122,6 +124,7 @@ mod tests {
             round: 1,
             seconds: 1.0,
             processor_us: None,
+            statements: None,
             peak_kib: Some(7),
             speed: Speed { requests: 1, errors: 1, per_second, p50: 10, p95: 20, p99, longest: 10 * p99 },
         };

@@ -123,6 +123,7 @@ mod tests {
             round: 1,
             seconds: 1.0,
             processor_us: None,
+            statements: None,
             peak_kib: None,
             speed: Speed { requests: 1, errors: 0, per_second: 1.0, p50: 1, p95: 1, p99, longest: p99 },
         };

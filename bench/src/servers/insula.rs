@@ -110,9 +110,10 @@ impl Installation {
     /// Starts the server with these environment variables.
     pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Result<(SocketAddr, Process)> {
         let (address, mut command) = self.server()?;
-        command.envs(variables.iter().copied());
+        let numbers = free_address()?;
+        command.envs(variables.iter().copied()).env("INSULA_SERVER__ADMIN_LISTEN", numbers.to_string());
         let process = Process::start(&mut command, &self.parent.join("insula.ready"))?;
-        Ok((address, process))
+        Ok((address, process.with_numbers(numbers)))
     }
 
     /// The server's command, and where it will listen.

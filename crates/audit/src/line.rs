@@ -3,7 +3,7 @@
 
 use std::io;
 
-use kernel::time;
+use kernel::{json, time};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ impl Line {
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
         let mut object = Object::begin(out);
         object.id(r#""tenant_id":"#, self.tenant_id.as_ref());
-        object.text(r#""tenant":"#, self.tenant.as_deref())?;
+        object.text(r#""tenant":"#, self.tenant.as_deref());
         object.name(r#""entry":"#);
         self.entry.write(object.out)?;
         object.end();
@@ -48,22 +48,22 @@ impl Entry {
         } = self;
         let mut object = Object::begin(out);
         object.id(r#""id":"#, Some(id));
-        object.text(r#""ts":"#, Some(&time::rfc3339(*ts)))?;
-        object.text(r#""request_id":"#, request_id.as_deref())?;
-        object.text(r#""client_ip":"#, client_ip.as_deref())?;
+        object.text(r#""ts":"#, Some(&time::rfc3339(*ts)));
+        object.text(r#""request_id":"#, request_id.as_deref());
+        object.text(r#""client_ip":"#, client_ip.as_deref());
         object.value(r#""user_id":"#, user_id.as_ref())?;
-        object.text(r#""username":"#, username.as_deref())?;
-        object.text(r#""session_id_prefix":"#, session_id_prefix.as_deref())?;
-        object.text(r#""method":"#, method.as_deref())?;
-        object.text(r#""path":"#, path.as_deref())?;
-        object.text(r#""action":"#, Some(action))?;
-        object.text(r#""outcome":"#, Some(outcome))?;
-        object.text(r#""table":"#, table.as_deref())?;
+        object.text(r#""username":"#, username.as_deref());
+        object.text(r#""session_id_prefix":"#, session_id_prefix.as_deref());
+        object.text(r#""method":"#, method.as_deref());
+        object.text(r#""path":"#, path.as_deref());
+        object.text(r#""action":"#, Some(action));
+        object.text(r#""outcome":"#, Some(outcome));
+        object.text(r#""table":"#, table.as_deref());
         object.value(r#""rows_affected":"#, rows_affected.as_ref())?;
         object.value(r#""status":"#, status.as_ref())?;
         object.value(r#""duration_ms":"#, duration_ms.as_ref())?;
-        object.text(r#""warning":"#, warning.as_deref())?;
-        object.text(r#""error":"#, error.as_deref())?;
+        object.text(r#""warning":"#, warning.as_deref());
+        object.text(r#""error":"#, error.as_deref());
         object.value(r#""details":"#, details.as_ref())?;
         object.end();
         Ok(())
@@ -96,25 +96,14 @@ impl<'o> Object<'o> {
     fn id(&mut self, name: &str, id: Option<&Uuid>) {
         if let Some(id) = id {
             self.name(name);
-            self.quoted(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+            json::string(self.out, id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
         }
     }
 
-    fn text(&mut self, name: &str, text: Option<&str>) -> io::Result<()> {
-        let Some(text) = text else { return Ok(()) };
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        let Some(text) = text else { return };
         self.name(name);
-        // Nearly all texts are names that need no escape.
-        if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-            self.quoted(text);
-            return Ok(());
-        }
-        Ok(serde_json::to_writer(&mut *self.out, text)?)
-    }
-
-    fn quoted(&mut self, text: &str) {
-        self.out.push(b'"');
-        self.out.extend_from_slice(text.as_bytes());
-        self.out.push(b'"');
+        json::string(self.out, text);
     }
 
     fn value<T: Serialize>(&mut self, name: &str, value: Option<&T>) -> io::Result<()> {

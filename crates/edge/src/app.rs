@@ -24,6 +24,8 @@ pub struct Edge {
     pub authenticator: Arc<dyn Authenticator>,
     /// Asks the database for a sign of life.
     pub probe: Arc<dyn Probe>,
+    /// Tells how many statements this process has run on its databases, for the metrics.
+    pub statements: fn() -> u64,
     /// The git commit that was built.
     pub build: &'static str,
 }
@@ -86,7 +88,7 @@ impl RoomRouters {
 
 /// Assembles everything.
 pub fn app(edge: Edge, rooms: impl Into<Rooms>) -> App {
-    let Edge { config, directory, authenticator, probe, build } = edge;
+    let Edge { config, directory, authenticator, probe, statements, build } = edge;
     let rooms = rooms.into();
     let mut document = openapi::base();
     let (mut api, mut assets, mut webhooks) = (Router::new(), Router::new(), Router::new());
@@ -118,7 +120,7 @@ pub fn app(edge: Edge, rooms: impl Into<Rooms>) -> App {
         trust: Trust { proxies: config.trusted_proxies.clone(), real_ip: config.trust_x_real_ip },
         auth_limit: Limiter::new(limits.auth_per_second, limits.auth_per_minute),
         api_limit: Limiter::new(limits.api_per_second, limits.api_per_minute),
-        metrics: Arc::new(Metrics::install()),
+        metrics: Arc::new(Metrics::install(statements)),
         activity: Activity::new(),
         started: Instant::now(),
         config,

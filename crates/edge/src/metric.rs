@@ -17,9 +17,12 @@ const REQUESTS: &str = "insula_http_requests_total";
 const DURATION: &str = "insula_http_request_duration_seconds";
 const IN_FLIGHT: &str = "insula_http_requests_in_flight";
 const LIMITED: &str = "insula_http_rate_limited_total";
+const STATEMENTS: &str = "insula_database_statements_total";
 const BUCKETS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 static EXPORTER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+/// Tells how many statements were run.
+static COUNT: OnceLock<fn() -> u64> = OnceLock::new();
 
 /// The edge's numbers. All parts of the program share the one recorder.
 pub(crate) struct Metrics {
@@ -37,8 +40,10 @@ struct Requests {
 }
 
 impl Metrics {
-    /// Installs the recorder, once for the whole process, and registers the edge's numbers.
-    pub(crate) fn install() -> Self {
+    /// Installs the recorder, once for the whole process, and registers the edge's numbers. `statements` tells how many
+    /// statements this process has run.
+    pub(crate) fn install(statements: fn() -> u64) -> Self {
+        let _ = COUNT.set(statements);
         EXPORTER.get_or_init(|| {
             let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS);
             builder
@@ -50,6 +55,10 @@ impl Metrics {
         describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from a request's head to its answer's head.");
         describe_gauge!(IN_FLIGHT, "Requests that are being answered.");
         describe_counter!(LIMITED, "Requests refused with 429, by limiter.");
+        describe_counter!(
+            STATEMENTS,
+            "Statements run on databases, those of background work and of transactions included."
+        );
         Self { in_flight: gauge!(IN_FLIGHT), requests: RwLock::default() }
     }
 
@@ -79,6 +88,9 @@ pub(crate) fn limited(limiter: &'static str) {
 
 /// All numbers in Prometheus' text format; none where another recorder was installed.
 pub(crate) fn render() -> Option<String> {
+    if let Some(count) = COUNT.get() {
+        counter!(STATEMENTS).absolute(count());
+    }
     Some(EXPORTER.get()?.as_ref()?.render())
 }
 

@@ -303,6 +303,7 @@ pub(crate) fn app(installation: &Installation, rate_limit: RateLimitConfig) -> A
         directory: Arc::clone(&installation.tenants) as _,
         authenticator: Arc::clone(&installation.features.identity) as _,
         probe: Arc::clone(&installation.tenants) as _,
+        statements: store::statements,
         build: BUILD,
     };
     edge::app(edge, installation.features.routes())

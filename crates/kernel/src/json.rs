@@ -1,4 +1,4 @@
-//! JSON that strangers wrote.
+//! JSON that strangers wrote, and texts on their way out.
 //!
 //! `serde_json` gives some keys a meaning of its own: behind one of them it reads the text of the value as JSON again,
 //! however deeply that nests. Whoever reads a stranger's JSON into a [`Value`] does so here, where such a key is a
@@ -28,6 +28,21 @@ pub fn object(text: &[u8]) -> Result<Map<String, Value>> {
     match value(text)? {
         Value::Object(object) => Ok(object),
         _ => Err(serde_json::Error::custom("this is not an object")),
+    }
+}
+
+/// Appends a text as a JSON string. In most there is nothing to escape, which is seen sooner than each character is written.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    // All bytes, so that many are looked at in one step.
+    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..));
+    if plain {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing a text to memory does not fail.
+        let _ = serde_json::to_writer(out, text);
     }
 }
 
@@ -105,7 +120,7 @@ impl<'de> Visitor<'de> for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::{RESERVED, object, value};
+    use super::{RESERVED, object, string, value};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -163,6 +178,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn texts_are_escaped_as_serde_does(text in ".{0,40}|[ -~\n\t\u{0}]{0,40}") {
+            let mut out = b"before".to_vec();
+            string(&mut out, &text);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("before{}", serde_json::to_string(&text).unwrap()));
+        }
+
         #[test]
         fn all_else_is_read_as_ever(json in anything()) {
             let text = json.to_string();

@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_behind_the_point() {
-        for value in [0.0, 0.0004, 0.0006, 0.25, 1.0, 12.3456, 99_999.9996, -1.5, 1e18, f64::NAN, f64::INFINITY] {
+        for value in [0.0, 0.0004, 0.0006, 0.25, 1.0, 12.3456, 98_765.432_1, -1.5, 1e18, f64::NAN, f64::INFINITY] {
             assert_eq!(text(|out| thousandths(out, value)), format!("{value:.3}"));
         }
     }

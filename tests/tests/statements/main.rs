@@ -56,7 +56,7 @@ async fn a_batch_takes_few_statements(backend: Backend) {
     admin.query(json!({"action": "insert", "table": "members", "data": {"room": 1, "member": 1}})).await.data();
     admin.query(json!({"action": "insert", "table": "messages", "data": {"room": 1, "body": "taken"}})).await.data();
     // On SQLite a statement for each row costs no trip, and needs no other text for another number of rows.
-    let each = if matches!(backend, Backend::Sqlite) { 1 } else { 0 };
+    let each = u64::from(matches!(backend, Backend::Sqlite));
 
     let (few, _) = send(&user, rows(2, &[], &[]), true).await;
     let (many, results) = send(&user, rows(MANY, &[], &[]), true).await;

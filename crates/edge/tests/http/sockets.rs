@@ -265,6 +265,7 @@ async fn metrics_are_on_the_admin_listener_alone() {
     assert!(line.is_some_and(|line| line.ends_with(" 2")), "{numbers}");
     assert!(numbers.contains("insula_http_request_duration_seconds_bucket{"), "{numbers}");
     assert!(numbers.contains("insula_http_requests_in_flight "), "{numbers}");
+    assert!(numbers.contains("\ninsula_database_statements_total 7\n"), "{numbers}");
     let other = talk(running.admin, format!("GET / HTTP/1.1\r\n{CLOSE}")).await;
     assert!(other.starts_with("HTTP/1.1 404") && other.contains("route_not_found"), "{other}");
     let public = talk(running.address, format!("GET /metrics HTTP/1.1\r\n{CLOSE}")).await;

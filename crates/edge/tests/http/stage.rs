@@ -262,8 +262,14 @@ pub(crate) fn config() -> EdgeConfig {
 }
 
 pub(crate) fn app(world: &Arc<World>, config: EdgeConfig) -> App {
-    let edge =
-        Edge { config, directory: world.clone(), authenticator: world.clone(), probe: world.clone(), build: "abc123" };
+    let edge = Edge {
+        config,
+        directory: world.clone(),
+        authenticator: world.clone(),
+        probe: world.clone(),
+        statements: || 7,
+        build: "abc123",
+    };
     let webhooks = vec![OpenApiRouter::new().route("/", axum::routing::get(who).post(who))];
     edge::app(edge, Rooms { api: vec![("stage", feature())], assets: vec![("stage", assets())], webhooks })
 }

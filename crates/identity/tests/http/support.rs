@@ -93,6 +93,7 @@ impl App {
             directory: tenants.clone(),
             authenticator: identity.clone(),
             probe: tenants.clone(),
+            statements: store::statements,
             build: "test",
         };
         let app = edge::app(edge, rooms(&identity));
