@@ -34,7 +34,7 @@ async fn a_broken_configuration_keeps_the_old_server() {
     }
     program.file("data/insula.toml", "[query]\nmin_reload_power = 101\n");
     let error = refused(&program, &client, FORCED).await;
-    assert!(error.contains("insula.toml:2: query.min_reload_power: a power is a number from 1 to 100"), "{error}");
+    assert!(error.contains("insula.toml:2: query.min_reload_power: expected 1 to 100 and not 101"), "{error}");
     // An address that another has.
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap();
