@@ -11,6 +11,7 @@ mod facts;
 mod layer;
 mod line;
 mod mover;
+mod pace;
 mod routes;
 mod segment;
 mod service;

@@ -16,6 +16,7 @@ use store::{OpenTenant, Tenants};
 use crate::{
     AuditConfig, Spool,
     entry::Line,
+    pace::Pace,
     segment::{self, Segment},
     table,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Mover {
     tenants: Arc<Tenants>,
     spool: Arc<Spool>,
     config: AuditConfig,
+    /// How fast closed tenants are opened.
+    openings: Pace,
     /// Tenants whose database was down: when to try again, and the pause after that.
     down: Mutex<HashMap<TenantId, (Instant, Duration)>>,
     /// When old entries of a tenant were last removed.
@@ -64,7 +67,7 @@ enum Delivered {
 
 impl Mover {
     pub(crate) fn new(tenants: Arc<Tenants>, spool: Arc<Spool>, config: AuditConfig) -> Self {
-        Self { tenants, spool, config, down: Mutex::default(), swept: Mutex::default() }
+        Self { tenants, spool, config, openings: Pace::default(), down: Mutex::default(), swept: Mutex::default() }
     }
 
     /// Moves whatever waits and is not another's. An error leaves what is not moved where it is.
@@ -186,6 +189,10 @@ impl Mover {
     }
 
     async fn store(&self, tenant: &Tenant, lines: &[Line], since: Timestamp) -> Result<()> {
+        // After a start, entries of thousands may wait. What is refused for want of room would be worse than slow requests.
+        if !self.tenants.is_open(tenant.id) && !self.spool.is_crowded() {
+            self.openings.turn().await;
+        }
         let open = self.tenants.open(tenant).await?;
         table::add(&open.system, lines, since).await?;
         self.sweep(&open).await;

@@ -108,6 +108,11 @@ impl Spool {
         self.used.store(segment::total_size(&self.folder), Ordering::Relaxed);
     }
 
+    /// Whether so much waits that it should be moved as fast as can be.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.most / 8
+    }
+
     /// Puts entries of a tenant aside whose database is down; tells whether that is done. Others keep a quarter of the room
     /// for theirs.
     pub(crate) fn put_aside(&self, tenant: Uuid, lines: &[Line]) -> io::Result<bool> {

@@ -139,7 +139,10 @@ impl Identity {
                     () = tokio::time::sleep(pause) => {}
                     () = told(&mut stop) => return,
                 }
-                identity.sessions.flush_due().await;
+                tokio::select! {
+                    () = identity.sessions.flush_due() => {}
+                    () = told(&mut stop) => return,
+                }
                 if flushed.elapsed() >= interval {
                     identity.keys.uses.flush(&identity.tenants).await;
                     flushed = tokio::time::Instant::now();

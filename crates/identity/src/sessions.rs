@@ -18,7 +18,7 @@ use kernel::{
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use store::Tenants;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::{
@@ -35,6 +35,8 @@ pub(crate) const BELIEVED: Duration = Duration::from_secs(3);
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Time that one tenant's database gets to write down what was done.
 pub(crate) const WRITING: Duration = Duration::from_secs(3);
+/// The longest rest between two tenants in a flush without haste: several times what one costs.
+const REST: Duration = Duration::from_millis(5);
 const REMEMBERED: usize = 50_000;
 const GROUPS: usize = 50_000;
 
@@ -324,10 +326,10 @@ impl Sessions {
 
     /// Writes down when sessions were used. What cannot be written is tried again with the next flush.
     pub(crate) async fn flush(&self) {
-        self.flush_of(|_| true).await;
+        self.flush_of(|_| true, Duration::ZERO).await;
     }
 
-    /// The same for the tenants for which it is time.
+    /// The same for the tenants for which it is time, without haste. Nothing is lost where it is cut off.
     pub(crate) async fn flush_due(&self) {
         let waiting: HashMap<TenantId, Arc<Tenant>> =
             self.unwritten.lock().values().map(|it| (it.tenant.id, Arc::clone(&it.tenant))).collect();
@@ -341,7 +343,7 @@ impl Sessions {
             }
         }
         if !due.is_empty() {
-            self.flush_of(|tenant| due.contains(&tenant)).await;
+            self.flush_of(|tenant| due.contains(&tenant), self.config.session_flush_interval.0 / 2).await;
         }
     }
 
@@ -351,7 +353,8 @@ impl Sessions {
         settings.map_or(self.config.session_flush_interval, |settings| settings.session_flush_interval).0
     }
 
-    async fn flush_of(&self, wanted: impl Fn(TenantId) -> bool) {
+    /// It rests between two tenants where that may take so much time, so that requests have the machine meanwhile.
+    async fn flush_of(&self, wanted: impl Fn(TenantId) -> bool, within: Duration) {
         let unwritten: Vec<_> = self.unwritten.lock().iter().map(|(id, it)| (*id, Arc::clone(it))).collect();
         let unwritten: Vec<_> = unwritten.into_iter().filter(|(_, it)| wanted(it.tenant.id)).collect();
         let mut tenants: HashMap<TenantId, (Arc<Tenant>, Batches)> = HashMap::new();
@@ -361,6 +364,7 @@ impl Sessions {
                 tenants.entry(activity.tenant.id).or_insert_with(|| (Arc::clone(&activity.tenant), Batches::default()));
             batches.add(*id, activity);
         }
+        let rest = (within / tenants.len().max(1) as u32).min(REST);
         for (tenant, batches) in tenants.into_values() {
             let ids: Vec<_> = batches.sessions().collect();
             // One dead database must not hold up those of the others.
@@ -370,6 +374,7 @@ impl Sessions {
                 Ok(()) => self.written(&ids),
                 Err(error) => tracing::warn!(tenant = tenant.name, %error, "the activity of sessions was not written"),
             }
+            sleep(rest).await;
         }
     }
 

@@ -373,6 +373,11 @@ impl Tenants {
         Ok(Location::existing(url)?.open(&self.servers, self.config.sqlite).await?)
     }
 
+    /// Whether a tenant is open, which does not count as a use of it.
+    pub fn is_open(&self, tenant: TenantId) -> bool {
+        self.open.contains_key(&tenant)
+    }
+
     /// How many tenants are open.
     pub fn open_count(&self) -> u64 {
         self.open.entry_count()
