@@ -53,10 +53,8 @@ impl<'a> Rows<'a> {
             {
                 continue;
             }
-            if !std::mem::replace(&mut first, false) {
-                self.out.push(b',');
-            }
-            self.out.extend_from_slice(&column.label);
+            let comma = usize::from(std::mem::replace(&mut first, false));
+            self.out.extend_from_slice(&column.label[comma..]);
             value(self.out, &column.kind, index)?;
         }
         self.out.push(b'}');
@@ -100,8 +98,8 @@ fn write_text(out: &mut Vec<u8>, kind: &Kind, text: &str) {
         Kind::Json if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => {
             out.extend_from_slice(text.as_bytes());
         }
-        Kind::Timestamp => moment(out, text, b'T', "Z"),
-        Kind::DateTime => moment(out, text, b' ', ""),
+        Kind::Timestamp => moment(out, text, b'T', b"Z\""),
+        Kind::DateTime => moment(out, text, b' ', b"\""),
         Kind::Time => {
             out.push(b'"');
             out.extend_from_slice(trim_fraction(text).as_bytes());
@@ -142,7 +140,7 @@ fn display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 }
 
 fn integer(out: &mut Vec<u8>, number: i64) {
-    json(out, &number);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn flag(out: &mut Vec<u8>, flag: bool) {
@@ -164,8 +162,8 @@ fn is_json_number(text: &str) -> bool {
     all_digits(whole) && all_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
 }
 
-/// Writes `YYYY-MM-DD HH:MM:SS[.f]` with another separator and suffix; whatever else a table holds stays as it is.
-fn moment(out: &mut Vec<u8>, text: &str, separator: u8, suffix: &str) {
+/// Writes `YYYY-MM-DD HH:MM:SS[.f]` with another separator and end; whatever else a table holds stays as it is.
+fn moment(out: &mut Vec<u8>, text: &str, separator: u8, end: &[u8]) {
     let bytes = text.as_bytes();
     if bytes.starts_with(b"0000-00-00") {
         return out.extend_from_slice(b"null");
@@ -179,13 +177,12 @@ fn moment(out: &mut Vec<u8>, text: &str, separator: u8, suffix: &str) {
     if !regular {
         return kernel::json::string(out, text);
     }
-    let time = if bytes.len() == 19 { &text[11..] } else { trim_fraction(&text[11..]) };
     out.push(b'"');
-    out.extend_from_slice(&bytes[..10]);
-    out.push(separator);
-    out.extend_from_slice(time.as_bytes());
-    out.extend_from_slice(suffix.as_bytes());
-    out.push(b'"');
+    let start = out.len();
+    out.extend_from_slice(&bytes[..19]);
+    out[start + 10] = separator;
+    out.extend_from_slice(trim_fraction(&text[19..]).as_bytes());
+    out.extend_from_slice(end);
 }
 
 /// Takes the trailing zeros off a fraction of a second, and the point with them when nothing is left.

@@ -65,7 +65,7 @@ pub struct Column {
 /// A column of an answer: its name in JSON and how to write its values.
 #[derive(Debug, Clone)]
 pub struct OutputColumn {
-    /// `"name":`, ready to be written.
+    /// `,"name":`, ready to be written.
     pub(crate) label: Arc<[u8]>,
     pub(crate) kind: Kind,
     /// Where the row says whether the column is there at all: the position of a number, 0 for no.
@@ -75,7 +75,7 @@ pub struct OutputColumn {
 impl OutputColumn {
     /// A column that appears under a name of its own.
     pub fn new(name: &str, kind: Kind) -> Self {
-        let mut label = Vec::new();
+        let mut label = vec![b','];
         crate::cell::json(&mut label, name);
         label.push(b':');
         Self { label: label.into(), kind, shown_by: None }
