@@ -7,10 +7,12 @@ use std::{
     process::Command,
     rc::Rc,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{Dialect, Found, Server, Target, call, free_address};
 use crate::{
@@ -28,6 +30,9 @@ pub(crate) const PASSWORD: &str = "only for measuring, gone in a minute";
 
 /// One client is a stranger's flood to the limiter; everything else stays as it is shipped.
 pub(crate) const CONFIG: &str = "[server.rate_limit]\nenabled = false\n";
+
+/// Time within which entries of the audit log are in their tables, two hundred tenants a second.
+const AUDITED: Duration = Duration::from_mins(5);
 
 /// What the group of the callers may do.
 const CODES: [&str; 4] = ["message:rw", "message_own:r", "message_room:r", "room:r"];
@@ -84,6 +89,17 @@ impl Installation {
     /// A tenant's folder.
     pub(crate) fn tenant(&self, name: &str) -> PathBuf {
         self.parent.join("insula/tenants").join(name)
+    }
+
+    /// Waits until the entries of the audit log are in the tables of their tenants: a server would do that beside what is measured.
+    pub(crate) async fn audited(&self) -> Result<()> {
+        let spool = self.parent.join("insula/audit");
+        let begun = Instant::now();
+        while fs::read_dir(&spool).is_ok_and(|mut files| files.next().is_some()) {
+            ensure!(begun.elapsed() < AUDITED, "The entries of the audit log wait in {} for ever", spool.display());
+            sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
     }
 
     /// Runs a command of the program to its end.

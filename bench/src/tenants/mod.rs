@@ -113,6 +113,7 @@ async fn made(installation: &Installation, count: usize, facts: &mut Vec<Fact>) 
     many::fill(installation, count)?;
     let (address, process) = installation.serve()?;
     let known = many::log_in(address, count).await?;
+    installation.audited().await?;
     // So that the sessions are all on disk.
     process.stop()?;
     Ok(known)
