@@ -119,7 +119,7 @@ fn requests_take_memory_as_seldom_as_they_did() {
         format!(r#"{{"action":"insert","table":"categories","data":{{"name":"A new category {new}"}}}}"#)
     });
     println!("allocations: one row {one}, twenty rows {list}, an insert {insert}");
-    assert!(one <= 58, "a read of one row takes memory {one} times");
-    assert!(list <= 74, "a list takes memory {list} times");
-    assert!(insert <= 64, "an insert takes memory {insert} times");
+    assert!(one <= 52, "a read of one row takes memory {one} times");
+    assert!(list <= 68, "a list takes memory {list} times");
+    assert!(insert <= 57, "an insert takes memory {insert} times");
 }
