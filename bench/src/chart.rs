@@ -1,4 +1,4 @@
-//! A picture of each workload: how many requests a second each server did, and how far its rounds lay apart.
+//! Pictures of what was measured: how many requests a second each server did, say, and how far its rounds lay apart.
 
 use std::fmt::Write as _;
 
@@ -35,6 +35,13 @@ pub(crate) struct Chart {
     pub(crate) svg: String,
 }
 
+impl Chart {
+    /// A picture of groups of bars, all of one unit.
+    pub(crate) fn new(name: &str, title: &str, groups: &[Group], machine: &Machine) -> Self {
+        Self { name: name.to_owned(), svg: draw(title, groups, machine) }
+    }
+}
+
 /// One chart for each workload.
 pub(crate) fn all(measurements: &[Measurement], servers: &[&str], machine: &Machine) -> Vec<Chart> {
     let cases = report::cases(measurements);
@@ -45,70 +52,78 @@ pub(crate) fn all(measurements: &[Measurement], servers: &[&str], machine: &Mach
             .iter()
             .filter(|case| case.0 == workload)
             .map(|&case| Group {
-                connections: case.1,
-                bars: servers.iter().filter_map(|server| Bar::of(measurements, case, server)).collect(),
+                heading: format!("{} in flight", case.1),
+                bars: servers.iter().filter_map(|server| speeds(measurements, case, server)).collect(),
             })
             .collect();
-        Chart { name: workload.to_owned(), svg: draw(workload, &groups, machine) }
+        Chart::new(workload, &format!("{workload}: requests per second"), &groups, machine)
     };
     workloads.into_iter().map(chart).collect()
 }
 
-struct Group {
-    connections: usize,
-    bars: Vec<Bar>,
+/// What a server did in all rounds of a case.
+fn speeds(measurements: &[Measurement], case: (&str, usize), server: &str) -> Option<Bar> {
+    let of_it = measurements.iter().filter(|one| (one.workload, one.connections) == case && one.server == server);
+    Bar::new(server, of_it.map(|one| one.speed.per_second).collect())
 }
 
-struct Bar {
-    server: String,
+/// Bars that belong together.
+pub(crate) struct Group {
+    /// What they have in common.
+    pub(crate) heading: String,
+    pub(crate) bars: Vec<Bar>,
+}
+
+/// One number of several rounds.
+pub(crate) struct Bar {
+    name: String,
     median: f64,
-    slowest: f64,
-    fastest: f64,
+    least: f64,
+    most: f64,
 }
 
 impl Bar {
-    fn of(measurements: &[Measurement], case: (&str, usize), server: &str) -> Option<Self> {
-        let of_it = measurements.iter().filter(|one| (one.workload, one.connections) == case && one.server == server);
-        let speeds: Vec<_> = of_it.map(|one| one.speed.per_second).collect();
-        let slowest = speeds.iter().copied().reduce(f64::min)?;
-        let fastest = speeds.iter().copied().reduce(f64::max)?;
-        Some(Self { server: server.to_owned(), median: crate::summary::median(speeds)?, slowest, fastest })
+    /// None where no round has a number.
+    pub(crate) fn new(name: &str, rounds: Vec<f64>) -> Option<Self> {
+        let least = rounds.iter().copied().reduce(f64::min)?;
+        let most = rounds.iter().copied().reduce(f64::max)?;
+        Some(Self { name: name.to_owned(), median: crate::summary::median(rounds)?, least, most })
     }
 
     fn class(&self) -> &'static str {
-        match self.server.as_str() {
-            server if server.starts_with("insula") => "insula",
-            server if server.starts_with("bare") => "bare",
-            _ => "peer",
+        match self.name.as_str() {
+            name if name.starts_with("bare") => "bare",
+            "pocketbase" | "pocketbase-full" | "postgrest" | "parse" => "peer",
+            _ => "insula",
         }
     }
 }
 
-fn draw(workload: &str, groups: &[Group], machine: &Machine) -> String {
+fn draw(title: &str, groups: &[Group], machine: &Machine) -> String {
     let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
     let height = TOP + groups.len() as f64 * HEADING + bars as f64 * STEP + FOOT;
-    let fastest = groups.iter().flat_map(|group| &group.bars).map(|bar| bar.fastest).fold(1.0, f64::max);
-    let tick = nice(fastest / 4.0);
-    let x = |value: f64| LEFT + value / fastest * (RIGHT - LEFT);
+    let most = groups.iter().flat_map(|group| &group.bars).map(|bar| bar.most).fold(1.0, f64::max);
+    let tick = nice(most / 4.0);
+    let x = |value: f64| LEFT + value / most * (RIGHT - LEFT);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
-         role=\"img\" aria-label=\"{workload}: requests per second\">\n<style>{STYLE}</style>\n\
+         role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
          <rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n\
-         <text class=\"title\" x=\"{MARGIN}\" y=\"34\">{workload}: requests per second</text>\n\
-         <text class=\"note\" x=\"{MARGIN}\" y=\"53\">medians of the rounds; the line goes from the slowest to the fastest</text>\n"
+         <text class=\"title\" x=\"{MARGIN}\" y=\"34\">{title}</text>\n\
+         <text class=\"note\" x=\"{MARGIN}\" y=\"53\">medians of the rounds; the line goes from the least to the most</text>\n"
     );
     // Writing to a text cannot fail.
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = writeln!(svg, "{text}");
     };
-    for value in (0..).map(|number| f64::from(number) * tick).take_while(|value| *value <= fastest) {
+    for value in (0..).map(|number| f64::from(number) * tick).take_while(|value| *value <= most) {
         let (x, bottom) = (x(value), height - FOOT + 4.0);
         line(format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom}\"/>"));
         line(format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{}\">{}</text>", bottom + 13.0, thousands(value)));
     }
     let mut y = TOP;
-    for Group { connections, bars } in groups {
-        line(format_args!("<text class=\"group\" x=\"{MARGIN}\" y=\"{}\">{connections} in flight</text>", y + 22.0));
+    for Group { heading, bars } in groups {
+        line(format_args!("<text class=\"group\" x=\"{MARGIN}\" y=\"{}\">{heading}</text>", y + 22.0));
         y += HEADING;
         for bar in bars {
             let (class, middle, end) = (bar.class(), y + BAR / 2.0, x(bar.median));
@@ -117,13 +132,13 @@ fn draw(workload: &str, groups: &[Group], machine: &Machine) -> String {
                 "<text class=\"name{own}\" x=\"{}\" y=\"{}\">{}</text>",
                 LEFT - 10.0,
                 middle + 4.5,
-                bar.server
+                bar.name
             ));
             let width = (end - LEFT).max(1.0);
             line(format_args!(
                 "<rect class=\"{class}\" x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"3\"/>"
             ));
-            let (from, to) = (x(bar.slowest), x(bar.fastest));
+            let (from, to) = (x(bar.least), x(bar.most));
             line(format_args!(
                 "<line class=\"spread\" x1=\"{from:.1}\" y1=\"{middle}\" x2=\"{to:.1}\" y2=\"{middle}\"/>"
             ));

@@ -14,9 +14,10 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
+    chart::{Bar, Chart, Group},
     client::Client,
     http::one,
-    machine,
+    machine::{self, Machine},
     peers::{Peer, Peers},
     plan::{self, Plan},
     postgres::{self, Databases},
@@ -86,7 +87,8 @@ async fn compare(options: &Options) -> Result<()> {
         databases.drop().await?;
     }
     let starts = starts?;
-    plan.finish("-start", &machine, &table(&starts), &starts)
+    let charts = charts(&starts, &machine);
+    plan.finish_with("-start", &machine, &table(&starts), &starts, &charts)
 }
 
 async fn measure(options: &Options, folder: &Path, databases: Option<&Databases>) -> Result<Vec<Start>> {
@@ -202,15 +204,36 @@ fn size(path: &Path) -> Result<u64> {
     fs::read_dir(path)?.map(|entry| size(&entry?.path())).sum()
 }
 
-fn table(starts: &[Start]) -> String {
-    let mut table = format!("{:<12} {:>12} {:>12} {:>14}\n", "server", "start-up ms", "idle MiB", "program MiB");
-    let mut names: Vec<_> = Vec::new();
+/// The servers in the order of their first starts.
+fn names(starts: &[Start]) -> Vec<&'static str> {
+    let mut names = Vec::new();
     for start in starts {
         if !names.contains(&start.server) {
             names.push(start.server);
         }
     }
-    for name in names {
+    names
+}
+
+fn charts(starts: &[Start], machine: &Machine) -> Vec<Chart> {
+    let chart = |name: &str, title: &str, number: fn(&Start) -> Option<f64>| {
+        let bar = |server: &&str| {
+            let rounds = starts.iter().filter(|start| start.server == *server);
+            Bar::new(server, rounds.filter_map(number).collect())
+        };
+        let bars = names(starts).iter().filter_map(bar).collect();
+        Chart::new(name, title, &[Group { heading: "with the data of the chat".to_owned(), bars }], machine)
+    };
+    vec![
+        chart("time", "start: milliseconds to the first answer", |start| Some(start.milliseconds)),
+        chart("memory", "start: idle memory in MiB", |start| start.idle_kib.map(|kib| kib as f64 / 1024.0)),
+        chart("program", "start: size of the program in MiB", |start| Some(start.bytes as f64 / 1_048_576.0)),
+    ]
+}
+
+fn table(starts: &[Start]) -> String {
+    let mut table = format!("{:<12} {:>12} {:>12} {:>14}\n", "server", "start-up ms", "idle MiB", "program MiB");
+    for name in names(starts) {
         let of_it = || starts.iter().filter(|start| start.server == name);
         let time = median(of_it().map(|start| start.milliseconds).collect()).unwrap_or_default();
         let memory = median(of_it().filter_map(|start| start.idle_kib).map(|kib| kib as f64).collect());

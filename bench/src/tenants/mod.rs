@@ -101,7 +101,8 @@ async fn compare(options: &Options) -> Result<()> {
     let known = made(&installation, count, &mut facts).await?;
     as_shipped(options, &installation, &known, &mut facts).await?;
     all_open(options, &installation, &known, &mut facts).await?;
-    plan.finish("-tenants", &machine, &summary::text(&facts, count), &facts)
+    let charts = summary::charts(&facts, &machine);
+    plan.finish_with("-tenants", &machine, &summary::text(&facts, count), &facts, &charts)
 }
 
 /// Makes the tenants.

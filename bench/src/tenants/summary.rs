@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use super::Fact;
 use crate::{
+    chart::{Bar, Chart, Group},
+    machine::Machine,
     report::{self, Measurement},
     servers::insula,
     summary::{Summary, Verdict},
@@ -34,6 +36,36 @@ pub(super) fn text(facts: &[Fact], count: usize) -> String {
         };
     }
     text + "\n" + &each(facts, count) + &fewer(facts) + &verdicts(facts, &loads)
+}
+
+/// How flat it stays, and what it holds.
+pub(super) fn charts(facts: &[Fact], machine: &Machine) -> Vec<Chart> {
+    let p99 = |heading: &str, workloads: &[&str]| {
+        let of = |workload: &&str| {
+            let rounds = facts.iter().filter_map(|fact| match fact {
+                Fact::Load(load) if load.workload == *workload => Some(f64::from(load.speed.p99)),
+                _ => None,
+            });
+            Bar::new(workload.trim_end_matches(", all open"), rounds.collect())
+        };
+        Group { heading: heading.to_owned(), bars: workloads.iter().filter_map(of).collect() }
+    };
+    let groups = [
+        p99("1,000 open at the most", &["1 tenant", "100 tenants", "100, schema changes", "all tenants"]),
+        p99("all of them open, as far as files go", &["1 tenant, all open", "all tenants, all open"]),
+    ];
+    let memory = facts.iter().filter_map(|fact| match fact {
+        Fact::Memory { what, tenants, open, kib } => {
+            let heading = format!("{what}: {tenants} known, {open} open");
+            Some(Group { heading, bars: Bar::new(insula::NAME, vec![*kib as f64 / 1024.0]).into_iter().collect() })
+        }
+        _ => None,
+    });
+    let memory: Vec<Group> = memory.collect();
+    vec![
+        Chart::new("p99", "reads of tenants: p99 in microseconds", &groups, machine),
+        Chart::new("memory", "tenants: memory in MiB", &memory, machine),
+    ]
 }
 
 /// That not all of them could be open, where that is so.
