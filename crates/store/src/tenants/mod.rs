@@ -1,5 +1,6 @@
 //! Tenants: which there are, and their databases, opened when they are needed and closed when they are idle.
 
+mod config;
 mod control;
 mod keys;
 mod listing;
@@ -21,66 +22,32 @@ use std::{
 
 use futures_util::FutureExt;
 use kernel::{
-    BoxFuture, Error, Reason, Soon, Span, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
+    BoxFuture, Error, Reason, Soon, Tenant, TenantDirectory, TenantId, TenantStatus, identifier::is_tenant_name,
     seal::SealingKey, soon,
 };
 use moka::{future::Cache, policy::EvictionPolicy};
 use uuid::Uuid;
 
-use self::{
-    control::Control,
-    location::{Location, Servers},
-    turn::Turn,
-};
 pub use self::{
+    config::StoreConfig,
     keys::MasterKeys,
     listing::{TenantFilter, TenantSort},
     open::{AfterOpening, OpenTenant},
     record::TenantRecord,
     sealed::{FeatureTables, SealedColumn},
 };
-use crate::{Database, SqliteConfig};
+use self::{
+    control::Control,
+    location::{Location, Servers},
+    turn::Turn,
+};
+use crate::Database;
 
 /// How long this process believes what it read from the control database.
 const BELIEVED: Duration = Duration::from_secs(2);
 
 /// How often the installation's key may change while a tenant is being made.
 const KEY_CHANGES: usize = 3;
-
-/// Where databases are and how many are kept open.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// Where new tenants live: `sqlite` for a file each in the data folder, or the URL of a PostgreSQL or MariaDB
-    /// server, where each gets a schema or a database of its own. Tenants that are there stay where they are.
-    pub database: kernel::Secret,
-    /// Where the list of tenants is: `sqlite` for a file in the data folder, or the URL of a server, for several
-    /// nodes on one server.
-    pub control: kernel::Secret,
-    /// Tenants that are kept open at once, from 1 to 1,000,000, as far as the limit on open files goes: five for each on SQLite.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_open: u64,
-    /// Time without a request after which a tenant is closed.
-    pub idle: Span,
-    /// Connections to each PostgreSQL or MariaDB server, from 1 to 10,000.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub connections: usize,
-    /// How SQLite databases are kept.
-    pub sqlite: SqliteConfig,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            database: kernel::Secret::new("sqlite"),
-            control: kernel::Secret::new("sqlite"),
-            max_open: 1_000,
-            idle: Span::seconds(300),
-            connections: 16,
-            sqlite: SqliteConfig::default(),
-        }
-    }
-}
 
 /// A tenant to be.
 #[derive(Debug, Clone, Default)]
