@@ -46,7 +46,7 @@ pub(super) fn charts(facts: &[Fact], machine: &Machine) -> Vec<Chart> {
                 Fact::Load(load) if load.workload == *workload => Some(f64::from(load.speed.p99)),
                 _ => None,
             });
-            Bar::new(workload.trim_end_matches(", all open"), rounds.collect())
+            Bar::new(&workload.trim_end_matches(", all open").replace("schema ", ""), rounds.collect())
         };
         Group { heading: heading.to_owned(), bars: workloads.iter().filter_map(of).collect() }
     };
