@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     machine::Machine,
     report::{self, Measurement},
+    servers::{parse, pocketbase, postgrest},
 };
 
 const WIDTH: f64 = 760.0;
@@ -90,10 +91,11 @@ impl Bar {
         Some(Self { name: name.to_owned(), median: crate::summary::median(rounds)?, least, most })
     }
 
+    /// How it is drawn; what is no server is a part of Insula.
     fn class(&self) -> &'static str {
         match self.name.as_str() {
             name if name.starts_with("bare") => "bare",
-            "pocketbase" | "pocketbase-full" | "postgrest" | "parse" => "peer",
+            pocketbase::NAME | pocketbase::FULL | postgrest::NAME | parse::NAME => "peer",
             _ => "insula",
         }
     }

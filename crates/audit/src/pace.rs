@@ -5,7 +5,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// Time between two openings: several times what one costs.
+/// Time between two openings: more than twice what one takes with its entries.
 const STEP: Duration = Duration::from_millis(5);
 
 /// One opening after the other, with time in between.

@@ -35,7 +35,7 @@ pub(crate) const BELIEVED: Duration = Duration::from_secs(3);
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Time that one tenant's database gets to write down what was done.
 pub(crate) const WRITING: Duration = Duration::from_secs(3);
-/// The longest rest between two tenants in a flush without haste: several times what one costs.
+/// The longest rest between two tenants in a flush without haste.
 const REST: Duration = Duration::from_millis(5);
 const REMEMBERED: usize = 50_000;
 const GROUPS: usize = 50_000;
@@ -329,7 +329,7 @@ impl Sessions {
         self.flush_of(|_| true, Duration::ZERO).await;
     }
 
-    /// The same for the tenants for which it is time, without haste. Nothing is lost where it is cut off.
+    /// The same for the tenants for which it is time, without haste. What it has not written where it is cut off waits for the next flush.
     pub(crate) async fn flush_due(&self) {
         let waiting: HashMap<TenantId, Arc<Tenant>> =
             self.unwritten.lock().values().map(|it| (it.tenant.id, Arc::clone(&it.tenant))).collect();

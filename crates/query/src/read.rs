@@ -43,13 +43,8 @@ pub(crate) async fn read(
     if query.action == Action::Count {
         return Ok(Outcome::Count(first_number(&database.run(statement).await?)?));
     }
-    let expected = plan.size.load(Ordering::Relaxed);
-    let rows = database.run_json(statement, &plan.columns, expected).await?;
-    // Some more than was needed, so that a longer text does not make all be copied.
-    let (needed, much) = (rows.bytes.len(), rows.bytes.len() / 4);
-    if expected < needed || needed + much * 2 < expected {
-        plan.size.store(needed + much, Ordering::Relaxed);
-    }
+    let rows = database.run_json(statement, &plan.columns, plan.size.load(Ordering::Relaxed)).await?;
+    plan.size.store(rows.bytes.len(), Ordering::Relaxed);
     Ok(Outcome::Rows(rows, plan.warnings.clone()))
 }
 
